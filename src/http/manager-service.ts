@@ -1,0 +1,136 @@
+import type { CubeEvent } from '../event/event.ts';
+import type { Announcement, JoinReply, LogLine, LogOptions } from '../link/protocol.ts';
+import type { Node, NodeStats, Resources } from '../node/node.ts';
+import type { Placement, Verdict } from '../task/placement.ts';
+import type { Task } from '../task/task.ts';
+import type { TaskSpec } from '../task/task-spec.ts';
+import type { TaskState } from '../task/task-state.ts';
+
+/**
+ * What the manager's HTTP routes need of a manager; `Manager` fits it. Tasks and events come with
+ * their secrets: the routes hide them.
+ */
+export interface ManagerService {
+  /**
+   * Accepts a task. Resolves when it is durable. The same id with the same spec is the same task.
+   *
+   * @throws CubeError `conflict`, naming the first field that differs.
+   */
+  submit(submission: Submission, origin: RequestOrigin): Promise<Submitted>;
+
+  /** Asks that a task does not run any more; resolves when the wish is durable. Repeatable. */
+  stopTask(id: string, origin: RequestOrigin): Promise<TaskView>;
+
+  /** @throws CubeError `not-found`, or `pruned` where the log still knows of it. */
+  getTask(id: string): Promise<TaskView>;
+
+  listTasks(query: TaskQuery): Promise<TaskPage>;
+
+  listNodes(): readonly NodeView[];
+
+  /** How a task was placed, or why it is not, with the verdict on every node. */
+  explain(id: string): Promise<Explanation>;
+
+  /** The events of one task that are still kept, oldest first. */
+  taskEvents(id: string): Promise<readonly CubeEvent[]>;
+
+  /**
+   * Events with a revision above `after`, first from the log, then as they become durable: no gap,
+   * no repeat. Ends when the signal is aborted or the manager stops.
+   *
+   * @throws CubeError `pruned`, when events after `after` are gone already.
+   */
+  events(after: number, signal: AbortSignal): AsyncIterable<CubeEvent>;
+
+  /** The output of the current attempt, from its worker. */
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+
+  /** A worker presents itself. */
+  join(announcement: Announcement): Promise<JoinReply>;
+
+  status(): ManagerStatus;
+}
+
+export interface Submission {
+  /** Chosen by the client so that it can repeat the request; made here if absent. */
+  readonly id?: string | undefined;
+  readonly spec: TaskSpec;
+}
+
+/** Where a request came from, for the record of causes. */
+export interface RequestOrigin {
+  readonly requestId: string;
+}
+
+export interface Submitted {
+  readonly task: Task;
+  /** False when the task was there already. */
+  readonly created: boolean;
+}
+
+export interface TaskView {
+  readonly task: Task;
+  /** Set while the node of a placed task is silent: nothing is known of the task since then. */
+  readonly observedAt?: string;
+}
+
+export interface TaskQuery {
+  readonly states?: readonly TaskState[];
+  readonly name?: string;
+  readonly node?: string;
+  /** Every label must be there with this value. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly limit: number;
+  /** The opaque place where an earlier page of the same query ended. */
+  readonly cursor?: string;
+}
+
+export interface TaskPage {
+  readonly items: readonly TaskView[];
+  /** Where the next page begins; absent on the last one. */
+  readonly cursor?: string;
+  /** A stream of events from here continues this list. */
+  readonly revision: number;
+}
+
+export interface NodeView {
+  readonly node: Node;
+  readonly committed: Resources;
+  readonly taskCount: number;
+  /** The latest heartbeat's stats; absent before the first. */
+  readonly stats?: NodeStats;
+}
+
+export interface Explanation {
+  readonly taskId: string;
+  /** The recorded decision that placed the current attempt, or the latest refusal. */
+  readonly decided?: {
+    readonly revision: number;
+    readonly time: string;
+    readonly placement: Placement;
+    /** Every node's verdict at that moment; absent when the log does not reach back so far. */
+    readonly verdicts?: readonly Verdict[];
+  };
+  /** For a waiting task: what the policy says now. */
+  readonly now?: { readonly placement: Placement; readonly verdicts: readonly Verdict[] };
+  /** What would let a waiting task run, as sentences. */
+  readonly advice: readonly string[];
+}
+
+export interface ManagerStatus {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly revision: number;
+  /** The oldest events that are kept begin after this revision. */
+  readonly floor: number;
+  readonly store: string;
+  readonly storeBytes: number;
+  readonly scheduler: string;
+  readonly taskCounts: Readonly<Record<TaskState, number>>;
+  readonly nodeCount: number;
+  readonly startedAt: string;
+  readonly version: string;
+  /** False when commits fail, with the reason. */
+  readonly healthy: boolean;
+  readonly problem?: string;
+}

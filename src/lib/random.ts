@@ -1,0 +1,15 @@
+import { randomUUID } from 'node:crypto';
+
+/** Randomness enters Cube only here, so that a simulation can fix it by a seed. */
+export interface Random {
+  /** A number from 0 (included) to 1 (excluded). */
+  next(): number;
+  /** A lower-case UUID, version 4. */
+  uuid(): string;
+}
+
+/** The machine's own randomness. */
+export const systemRandom: Random = {
+  next: () => Math.random(),
+  uuid: () => randomUUID(),
+};

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { nameSchema } from '../task/name.ts';
+import { runtimeNames } from '../task/task-spec.ts';
+import { timestampSchema } from '../task/task-status.ts';
+
+const quantity = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** Amounts of the resources that are counted: cores, and bytes. */
+export const resourcesSchema = z
+  .object({
+    cpu: quantity.describe('Cores.'),
+    memory: quantity.describe('Bytes.'),
+    disk: quantity.describe('Bytes.'),
+  })
+  .meta({ id: 'Resources' });
+
+export type Resources = Readonly<z.output<typeof resourcesSchema>>;
+
+/** A runtime that a worker offers, or the reason why it cannot. */
+export const runtimeFactSchema = z
+  .object({
+    name: z.enum(runtimeNames),
+    available: z.boolean(),
+    version: z.string().max(200).optional(),
+    reason: z.string().max(1000).optional().describe('Why it is not available.'),
+  })
+  .meta({ id: 'RuntimeFact' });
+
+export type RuntimeFact = Readonly<z.output<typeof runtimeFactSchema>>;
+
+const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
+
+export const nodeLabelsSchema = z
+  .record(z.string().regex(LABEL_KEY), z.string().max(63))
+  .refine((labels) => Object.keys(labels).length <= 100, 'at most 100 labels');
+
+/** What a worker says of itself when it joins. */
+export const nodeFactsSchema = z
+  .object({
+    id: z.uuid().describe('The identity that the worker keeps in its data directory.'),
+    name: nameSchema.describe('Unique in the cluster.'),
+    address: z.url().describe('Where the worker listens, as http://host:port.'),
+    capacity: resourcesSchema,
+    labels: nodeLabelsSchema,
+    runtimes: z.array(runtimeFactSchema).max(10),
+    bindRoots: z.array(z.string().max(4096)).max(100).describe('Folders below which it binds.'),
+    version: z.string().max(100).describe('The version of Cube on the worker.'),
+  })
+  .meta({ id: 'NodeFacts' });
+
+export type NodeFacts = Readonly<z.output<typeof nodeFactsSchema>>;
+
+/** Measured use of a node. Observed, so it has a time and can only make a node look fuller. */
+export const nodeStatsSchema = z
+  .object({
+    used: resourcesSchema,
+    load: z.number().min(0).describe('Load average over one minute.'),
+    taskCount: z.int().min(0).describe('Attempts that run there.'),
+    time: timestampSchema,
+  })
+  .meta({ id: 'NodeStats' });
+
+export type NodeStats = Readonly<z.output<typeof nodeStatsSchema>>;
+
+export const livenessStates = ['up', 'unreachable', 'down'] as const;
+
+export type Liveness = (typeof livenessStates)[number];
+
+/** A machine, as the manager sees it. Changed only by events. */
+export const nodeSchema = nodeFactsSchema
+  .extend({
+    liveness: z.enum(livenessStates),
+    livenessSince: timestampSchema,
+    livenessReason: z.string().optional(),
+    draining: z.boolean(),
+    observed: resourcesSchema
+      .optional()
+      .describe('Measured use, as the scheduler counts it: recorded when it changes notably.'),
+    revision: z.int(),
+  })
+  .meta({ id: 'Node' });
+
+export type Node = Readonly<z.output<typeof nodeSchema>>;
+
+export type NodePatch = { readonly [Field in keyof Node]?: Node[Field] | null };
+
+/** The one word that people see for a node. */
+export function nodeState(node: Node): Liveness | 'draining' {
+  return node.draining && node.liveness === 'up' ? 'draining' : node.liveness;
+}

@@ -1,0 +1,28 @@
+/**
+ * The key space, in one place.
+ *
+ * The manager's store:
+ *
+ *     meta    cluster              {id, createdAt}
+ *     meta    reign                {epoch, revision floor}; compared by every commit
+ *     tasks   <task id>            the task, the fold of its events
+ *     nodes   <node name>          the node, likewise
+ *     events  <revision, padded>   the log
+ *     base    task/<id>, node/<n>  the fold of the events that were pruned
+ *
+ * A worker's store:
+ *
+ *     meta      identity           {id, cluster, epoch}
+ *     attempts  <task id>/<n>      what is to run and what is known of it
+ */
+export const managerCollections = ['meta', 'tasks', 'nodes', 'events', 'base'] as const;
+
+export const workerCollections = ['meta', 'attempts'] as const;
+
+/** Digits that hold every safe integer. */
+const REVISION_DIGITS = 16;
+
+/** A revision as a key whose order by code unit is the order of the numbers. */
+export function revisionKey(revision: number): string {
+  return String(revision).padStart(REVISION_DIGITS, '0');
+}

@@ -1,0 +1,102 @@
+/**
+ * The port behind which Cube keeps everything that must outlive a process.
+ *
+ * A store is a set of named collections of records; a record is a JSON value under a key, with a
+ * version that counts its writes. Records of several collections change together in one
+ * transaction, which may first compare versions, so that a writer whose time is over cannot write.
+ * The shape is the one that embedded databases and etcd have in common. Only the repositories in
+ * this folder speak to a store; `collections.ts` draws the key space.
+ */
+export interface Store {
+  /** The word by which users choose it. */
+  readonly kind: StoreKind;
+
+  /**
+   * Makes all changes of `transaction`, or none.
+   *
+   * When the promise resolves, the changes survive a power cut (the memory store, by its nature,
+   * keeps them as long as the process lives). Transactions become durable in the order of their
+   * calls: if one is kept after a crash, so is every one called before it. Calls may overlap;
+   * those that wait share one flush.
+   *
+   * @throws CubeError `storage-conflict`, when a compared version differs; nothing is changed.
+   * @throws CubeError `storage-full`, when the disk is full; nothing is changed, and the store
+   *   takes the next transaction once there is room.
+   * @throws CubeError `storage-failed`, when the disk failed; whether the change was kept is
+   *   unknown, and every later call fails until the store is opened anew.
+   * @throws CubeError `storage-closed`, after `close`.
+   */
+  transact(transaction: Transaction): Promise<void>;
+
+  /** The record under `key`, as of the transactions that are durable. */
+  find(collection: string, key: string): Promise<StoredRecord | undefined>;
+
+  /**
+   * Up to `limit` records in the order of their keys (by code unit), beginning after key `after`.
+   * Read page by page, a list may see transactions that become durable meanwhile.
+   *
+   * @throws CubeError `storage-damaged`, when a record is not what was written; it names the
+   *   record. A damaged record is never left out silently.
+   */
+  list(collection: string, options?: ListOptions): Promise<readonly StoredRecord[]>;
+
+  /** How many records the collection has. Takes the same time however many there are. */
+  count(collection: string): Promise<number>;
+
+  /** What the store takes on its medium, in bytes; 0 for memory. */
+  sizeBytes(): Promise<number>;
+
+  /** Waits for the transactions already called, then lets go of the file. May be called again. */
+  close(): Promise<void>;
+}
+
+export const storeKinds = ['memory', 'persistent'] as const;
+
+export type StoreKind = (typeof storeKinds)[number];
+
+/** Anything that JSON can carry. */
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json | undefined };
+
+export interface StoredRecord {
+  readonly key: string;
+  readonly value: Json;
+  /** How often the record has been written since it came to be; the first write makes it 1. */
+  readonly version: number;
+}
+
+export interface ListOptions {
+  /** Begin after this key. Default: from the first. */
+  readonly after?: string;
+  /** At most this many records. Default 1,000, at most 10,000. */
+  readonly limit?: number;
+  /** From the last key to the first; `after` is then an upper bound. Default false. */
+  readonly reverse?: boolean;
+}
+
+export interface Transaction {
+  /** What must hold for the transaction to be made. */
+  readonly compare?: readonly Comparison[];
+  readonly put?: readonly Put[];
+  /** Records to remove; those that are not there are passed over. */
+  readonly remove?: readonly RecordKey[];
+}
+
+export interface RecordKey {
+  readonly collection: string;
+  readonly key: string;
+}
+
+export interface Comparison extends RecordKey {
+  /** The version that the record must have; 0 if it must not be there. */
+  readonly version: number;
+}
+
+export interface Put extends RecordKey {
+  readonly value: Json;
+}

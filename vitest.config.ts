@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One project per kind of machine a suite needs, so that `scripts/test.mjs` can leave out exactly
+ * what cannot run here and say so.
+ */
+const project = (name: string, include: string[], testTimeout = 20_000) => ({
+  test: { name, include, testTimeout, hookTimeout: 60_000, pool: 'forks' as const },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['tests/unit/**/*.test.ts', 'tests/tidy.test.ts']),
+      project('conformance', ['tests/conformance/**/*.test.ts']),
+      project('integration', ['tests/integration/**/*.test.ts'], 120_000),
+      project('docker', ['tests/docker/**/*.test.ts'], 120_000),
+      project('strace', ['tests/strace/**/*.test.ts'], 300_000),
+    ],
+  },
+});
