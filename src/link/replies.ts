@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { nodeSchema, nodeStatsSchema, resourcesSchema } from '../node/node.ts';
+import { placementSchema, verdictSchema } from '../task/placement.ts';
+import { taskSchema } from '../task/task.ts';
+import { taskStates } from '../task/task-state.ts';
+import { timestampSchema } from '../task/task-status.ts';
+
+/**
+ * What the manager's HTTP interface answers, beside tasks and events: one schema for the server
+ * that writes it and the client that reads it.
+ */
+
+/** A task as clients see it. */
+export type TaskReply = Readonly<z.output<typeof taskSchema>>;
+
+/** One page of tasks: GET /tasks. */
+export const taskPageSchema = z
+  .object({
+    items: z.array(taskSchema).max(1000),
+    cursor: z.string().optional().describe('Where the next page begins; absent on the last.'),
+    revision: z.int().describe('A stream of events from here continues this list.'),
+  })
+  .meta({ id: 'TaskPage' });
+
+export type TaskPageReply = Readonly<z.output<typeof taskPageSchema>>;
+
+/** A node with what is promised on it and measured there. */
+export const nodeReplySchema = nodeSchema
+  .extend({
+    committed: resourcesSchema.describe('What its unfinished tasks have been promised.'),
+    taskCount: z.int().min(0).describe('Tasks placed there that have not ended.'),
+    stats: nodeStatsSchema.optional().describe("The latest heartbeat's; absent before the first."),
+  })
+  .meta({ id: 'NodeView' });
+
+export type NodeReply = Readonly<z.output<typeof nodeReplySchema>>;
+
+/** Every node: GET /nodes. */
+export const nodeListSchema = z
+  .object({ items: z.array(nodeReplySchema) })
+  .meta({ id: 'NodeList' });
+
+/** How a task was placed, or why it is not: GET /tasks/{id}/placement. */
+export const explanationSchema = z
+  .object({
+    taskId: z.uuid(),
+    decided: z
+      .object({
+        revision: z.int(),
+        time: timestampSchema,
+        placement: placementSchema,
+        verdicts: z
+          .array(verdictSchema)
+          .optional()
+          .describe('Of every node at that moment; absent where the log does not reach back.'),
+      })
+      .optional()
+      .describe('The decision that placed the current attempt, or the latest refusal.'),
+    now: z
+      .object({ placement: placementSchema, verdicts: z.array(verdictSchema) })
+      .optional()
+      .describe('For a waiting task: what the scheduler says now.'),
+    advice: z.array(z.string()).describe('What would let a waiting task run.'),
+  })
+  .meta({ id: 'Explanation' });
+
+export type ExplanationReply = Readonly<z.output<typeof explanationSchema>>;
+
+/** The manager itself: GET /status. */
+export const managerStatusSchema = z
+  .object({
+    cluster: z.string(),
+    epoch: z.int(),
+    revision: z.int(),
+    floor: z.int().describe('The oldest events kept begin after this revision.'),
+    store: z.string(),
+    storeBytes: z.number(),
+    scheduler: z.string(),
+    taskCounts: z.record(z.enum(taskStates), z.int()),
+    nodeCount: z.int(),
+    startedAt: timestampSchema,
+    version: z.string(),
+    healthy: z.boolean().describe('False while changes cannot be made durable.'),
+    problem: z.string().optional(),
+  })
+  .meta({ id: 'ManagerStatus' });
+
+export type ManagerStatusReply = Readonly<z.output<typeof managerStatusSchema>>;
+
+/** One thing wrong with an input, as in `CubeError.issues`. */
+export const inputIssueSchema = z
+  .object({
+    field: z.string(),
+    got: z.string(),
+    want: z.string(),
+    example: z.string().optional(),
+  })
+  .meta({ id: 'InputIssue' });
+
+/** Every error reply: RFC 9457 problem details. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().describe('For programs; docs/errors.md lists them.'),
+    instance: z.string().optional().describe('The id of the request.'),
+    hint: z.string().optional().describe('What to try next.'),
+    field: z.string().optional().describe('The first field that is wrong.'),
+    got: z.string().optional(),
+    want: z.string().optional(),
+    issues: z.array(inputIssueSchema).optional(),
+  })
+  .meta({ id: 'Problem' });
