@@ -73,13 +73,18 @@ export interface CubeEvent {
   readonly cause: string;
   /** The request or job that it belongs to. */
   readonly correlationId: string;
+  /** The revision of the event before this one of the same task or node; absent in its first. */
+  readonly previous?: number;
   /** Who did it: `user`, `manager`, `scheduler`, or `worker` and its name. */
   readonly actor: string;
   readonly reason?: Reason;
 }
 
 /** An event before `commit` gives it its place in the log. */
-export type EventDraft = Omit<CubeEvent, 'revision' | 'id' | 'time' | 'before' | 'after'>;
+export type EventDraft = Omit<
+  CubeEvent,
+  'revision' | 'id' | 'time' | 'before' | 'after' | 'previous'
+>;
 
 /** Every field may also be null, which clears it. */
 const patchOf = (schema: z.ZodObject): z.ZodType =>
@@ -103,6 +108,7 @@ export const eventSchema = z
     placement: placementSchema.optional(),
     epoch: z.int().optional(),
     floor: z.int().optional(),
+    previous: z.int().optional(),
     cause: z.string(),
     correlationId: z.string(),
     actor: z.string(),

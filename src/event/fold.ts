@@ -41,6 +41,7 @@ function firstTask(event: CubeEvent): Task {
       status ?? {},
     ),
     createdAt: event.time,
+    createdRevision: event.revision,
     revision: event.revision,
   });
 }

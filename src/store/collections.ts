@@ -4,11 +4,13 @@
  * The manager's store:
  *
  *     meta    cluster              {id, createdAt}
- *     meta    reign                {epoch, revision floor}; compared by every commit
+ *     meta    reign                {epoch}; compared by every commit
+ *     meta    floor                {floor}: the newest revision that was pruned
  *     tasks   <task id>            the task, the fold of its events
  *     nodes   <node name>          the node, likewise
  *     events  <revision, padded>   the log
  *     base    task/<id>, node/<n>  the fold of the events that were pruned
+ *     base    pruned/<task id>     the revision that pruned it, as long as the log has it
  *
  * A worker's store:
  *

@@ -9,6 +9,8 @@ export interface Task {
   readonly spec: TaskSpec;
   readonly status: TaskStatus;
   readonly createdAt: string;
+  /** The revision of its first event: lists are in this order. */
+  readonly createdRevision: number;
   /** The revision of the last event that changed the task. */
   readonly revision: number;
 }
@@ -20,6 +22,7 @@ export const taskSchema = z
     spec: taskSpecSchema,
     status: taskStatusSchema,
     createdAt: timestampSchema,
+    createdRevision: z.int(),
     revision: z.int(),
     observedAt: timestampSchema
       .optional()

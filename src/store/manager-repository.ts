@@ -1,0 +1,174 @@
+import type { CubeEvent } from '../event/event.ts';
+import { assert } from '../lib/assert.ts';
+import type { Node } from '../node/node.ts';
+import type { Task } from '../task/task.ts';
+import { revisionKey } from './collections.ts';
+import type { Json, Put, RecordKey, Store, StoredRecord, Transaction } from './store.ts';
+
+/** Who rules the store, and of which cluster it is. */
+export interface Reign {
+  readonly cluster: string;
+  /** Grows by one each time a manager starts on the store. */
+  readonly epoch: number;
+}
+
+/** The state that survives a manager: what `loadManagerState` reads at start. */
+export interface StoredManagerState {
+  readonly reign: Reign | undefined;
+  readonly floor: number;
+  readonly revision: number;
+  /** In the order in which they were submitted. */
+  readonly tasks: readonly Task[];
+  readonly nodes: readonly Node[];
+}
+
+/** One group of changes of the manager's state. */
+export interface ManagerChanges {
+  readonly events: readonly CubeEvent[];
+  readonly tasks: readonly Task[];
+  readonly nodes: readonly Node[];
+  readonly removedTaskIds: readonly string[];
+  /** Records of `base` and `meta`, and removals, that go with the events. */
+  readonly extra?: Pick<Transaction, 'put' | 'remove'>;
+}
+
+const PAGE = 10_000;
+
+/**
+ * The manager's records as typed values. Values are trusted when they are read back: the store
+ * keeps a checksum of each, and only this file writes them.
+ */
+export class ManagerRepository {
+  readonly #store: Store;
+  #reignVersion = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get kind(): string {
+    return this.#store.kind;
+  }
+
+  sizeBytes(): Promise<number> {
+    return this.#store.sizeBytes();
+  }
+
+  /** Everything that a manager keeps in memory. */
+  async load(): Promise<StoredManagerState> {
+    const reign = await this.#store.find('meta', 'reign');
+    this.#reignVersion = reign?.version ?? 0;
+    const floor = await this.#store.find('meta', 'floor');
+    const newest = await this.#store.list('events', { reverse: true, limit: 1 });
+    const tasks = await this.#all<Task>('tasks');
+    tasks.sort((a, b) => a.createdRevision - b.createdRevision);
+    return {
+      reign: reign === undefined ? undefined : decode<Reign>(reign),
+      floor: floor === undefined ? 0 : decode<{ floor: number }>(floor).floor,
+      revision: newest[0] === undefined ? 0 : decode<CubeEvent>(newest[0]).revision,
+      tasks,
+      nodes: await this.#all<Node>('nodes'),
+    };
+  }
+
+  /**
+   * Begins a reign: from here on only this repository can write, since every later write of an
+   * earlier one fails with `storage-conflict`.
+   */
+  async beginReign(reign: Reign, changes: ManagerChanges): Promise<void> {
+    const write = toTransaction(changes);
+    await this.#store.transact({
+      compare: [{ collection: 'meta', key: 'reign', version: this.#reignVersion }],
+      put: [{ collection: 'meta', key: 'reign', value: encode(reign) }, ...(write.put ?? [])],
+      remove: write.remove ?? [],
+    });
+    this.#reignVersion += 1;
+  }
+
+  /** Makes the changes durable, together, unless another manager has begun its reign. */
+  async save(changes: ManagerChanges): Promise<void> {
+    assert(this.#reignVersion > 0, 'a reign has begun before anything is saved');
+    await this.#store.transact({
+      ...toTransaction(changes),
+      compare: [{ collection: 'meta', key: 'reign', version: this.#reignVersion }],
+    });
+  }
+
+  /** Events with a revision above `after`, oldest first. */
+  async events(after: number, limit: number): Promise<readonly CubeEvent[]> {
+    const records = await this.#store.list('events', { after: revisionKey(after), limit });
+    return records.map(decode<CubeEvent>);
+  }
+
+  async findEvent(revision: number): Promise<CubeEvent | undefined> {
+    const record = await this.#store.find('events', revisionKey(revision));
+    return record === undefined ? undefined : decode<CubeEvent>(record);
+  }
+
+  eventCount(): Promise<number> {
+    return this.#store.count('events');
+  }
+
+  /** Whether the log still knows that this task was pruned. */
+  async wasPruned(taskId: string): Promise<boolean> {
+    return (await this.#store.find('base', `pruned/${taskId}`)) !== undefined;
+  }
+
+  /** The state as of the floor: the fold of all events that were pruned. */
+  async base(): Promise<{ readonly tasks: readonly Task[]; readonly nodes: readonly Node[] }> {
+    const records = await this.#allRecords('base');
+    const below = <Value>(prefix: string): Value[] =>
+      records.filter((record) => record.key.startsWith(prefix)).map(decode<Value>);
+    return { tasks: below<Task>('task/'), nodes: below<Node>('node/') };
+  }
+
+  async findBase<Value extends Task | Node>(key: string): Promise<Value | undefined> {
+    const record = await this.#store.find('base', key);
+    return record === undefined ? undefined : decode<Value>(record);
+  }
+
+  async #all<Value>(collection: string): Promise<Value[]> {
+    return (await this.#allRecords(collection)).map(decode<Value>);
+  }
+
+  async #allRecords(collection: string): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    for (;;) {
+      const last = records.at(-1);
+      const page = await this.#store.list(collection, {
+        limit: PAGE,
+        ...(last === undefined ? {} : { after: last.key }),
+      });
+      for (const record of page) records.push(record);
+      if (page.length < PAGE) return records;
+    }
+  }
+}
+
+/** The puts that keep `events` in the log. */
+function toTransaction(changes: ManagerChanges): Transaction {
+  const put: Put[] = [
+    ...changes.events.map((event) => ({
+      collection: 'events',
+      key: revisionKey(event.revision),
+      value: encode(event),
+    })),
+    ...changes.tasks.map((task) => ({ collection: 'tasks', key: task.id, value: encode(task) })),
+    ...changes.nodes.map((node) => ({ collection: 'nodes', key: node.name, value: encode(node) })),
+    ...(changes.extra?.put ?? []),
+  ];
+  const remove: RecordKey[] = [
+    ...changes.removedTaskIds.map((id) => ({ collection: 'tasks', key: id })),
+    ...(changes.extra?.remove ?? []),
+  ];
+  return { put, remove };
+}
+
+/** Domain values are JSON by construction; the type system cannot say so of interfaces. */
+function encode(value: object): Json {
+  return value as Json;
+}
+
+function decode<Value>(record: StoredRecord): Value {
+  return Object.freeze(record.value) as Value;
+}
