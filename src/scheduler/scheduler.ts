@@ -49,6 +49,11 @@ export interface NodeSnapshot {
   readonly committed: Resources;
   /** How many such attempts there are. */
   readonly taskCount: number;
+  /**
+   * How many of them asked for no cores, and how many for no memory. They weigh nothing in
+   * `committed`; a policy may still take them to use something.
+   */
+  readonly withoutRequest: { readonly cpu: number; readonly memory: number };
   /** Host ports held by them, as `tcp/8080`. */
   readonly ports: ReadonlySet<string>;
 }
