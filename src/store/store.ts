@@ -79,6 +79,7 @@ export interface ListOptions {
   readonly reverse?: boolean;
 }
 
+/** Comparisons see what was there before; then come the puts in their order, then the removals. */
 export interface Transaction {
   /** What must hold for the transaction to be made. */
   readonly compare?: readonly Comparison[];
