@@ -4,6 +4,10 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The request or file breaks a rule; `issues` names each field.',
   },
+  unprocessable: {
+    retryable: false,
+    meaning: 'Every field is right by itself, and yet it cannot be; `issues` names the field.',
+  },
   'not-understood': {
     retryable: false,
     meaning: 'The syntax could not be read: broken JSON, wrong encoding.',
@@ -13,6 +17,8 @@ export const errorCodes = {
     meaning: 'The content type is not one that Cube reads.',
   },
   'too-large': { retryable: false, meaning: 'A size limit was passed.' },
+  'headers-too-large': { retryable: false, meaning: 'The request has too many or too long headers.' },
+  'url-too-long': { retryable: false, meaning: 'The path or a part of it is too long.' },
   'not-found': { retryable: false, meaning: 'There is no such task, node or path.' },
   pruned: { retryable: false, meaning: 'It was there, and retention has removed it.' },
   conflict: { retryable: false, meaning: 'The id is taken by a task with another spec.' },
