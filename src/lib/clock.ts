@@ -21,15 +21,23 @@ export interface Timer {
 const DELAY_MS_MAX = 2_147_483_647;
 
 /** The machine's own clock. Timers do not keep the process alive on their own. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  setTimer(delayMs, callback) {
-    const handle = setTimeout(callback, Math.min(Math.max(0, delayMs), DELAY_MS_MAX));
-    handle.unref();
-    return { cancel: () => clearTimeout(handle) };
-  },
-};
+export const systemClock: Clock = createSystemClock({ holdsProcess: false });
+
+/** As `systemClock`, for a command that waits: the process lives until its timers have fired. */
+export const foregroundClock: Clock = createSystemClock({ holdsProcess: true });
+
+function createSystemClock(options: { readonly holdsProcess: boolean }): Clock {
+  return {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    setTimer(delayMs, callback) {
+      const handle = setTimeout(callback, Math.min(Math.max(0, delayMs), DELAY_MS_MAX));
+      // In a browser a timer is a number, and nothing there waits for it.
+      if (!options.holdsProcess && typeof handle === 'object') handle.unref();
+      return { cancel: () => clearTimeout(handle) };
+    },
+  };
+}
 
 /**
  * Resolves after `delayMs` milliseconds of `clock`.

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { eventSchema } from '../event/event.ts';
+import { type LogLine, type LogOptions, logLineSchema } from '../link/protocol.ts';
+import {
+  type ExplanationReply,
+  explanationSchema,
+  type ManagerStatusReply,
+  managerStatusSchema,
+  type NodeReply,
+  nodeListSchema,
+  type TaskPageReply,
+  type TaskReply,
+  taskPageSchema,
+} from '../link/replies.ts';
+import { taskSchema } from '../task/task.ts';
+import type { TaskSpecInput } from '../task/task-spec.ts';
+import type { TaskState } from '../task/task-state.ts';
+import { type ClientOptions, createConnection } from './connection.ts';
+import { type EventOptions, type EventReply, followEvents } from './event-stream.ts';
+import { openJsonLines } from './line-stream.ts';
+import { logQuery } from './log-query.ts';
+import { requestJson } from './request.ts';
+
+export interface CubeClientOptions extends ClientOptions {
+  /** The manager's address, such as `http://127.0.0.1:5555`. */
+  readonly url: string;
+}
+
+export interface CallOptions {
+  /** Gives up at once; the call then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A task to run. With an id of one's own the request may be repeated safely. */
+export type SubmissionInput = TaskSpecInput & { readonly id?: string | undefined };
+
+export interface SubmittedReply {
+  readonly task: TaskReply;
+  /** False when this very task was there already. */
+  readonly created: boolean;
+}
+
+export interface TaskFilter {
+  readonly states?: readonly TaskState[] | undefined;
+  readonly name?: string | undefined;
+  readonly node?: string | undefined;
+  /** Each label must be there with this value. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface TaskPageQuery extends TaskFilter {
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/**
+ * A manager, from anywhere, browsers included. Every method throws a CubeError: `unreachable` when
+ * nothing answers, `bad-reply` when what answers is not Cube, else with the code, the issues and
+ * the hint that the manager gives.
+ */
+export interface CubeClient {
+  readonly url: string;
+
+  /** Hands in a task. Resolves when the manager has it on its disk, which is before it runs. */
+  submit(submission: SubmissionInput, options?: CallOptions): Promise<SubmittedReply>;
+
+  /** @throws CubeError `not-found` or `pruned`. */
+  get(id: string, options?: CallOptions): Promise<TaskReply>;
+
+  /** Every task that the filter lets through, in the order of their submission, page by page. */
+  list(filter?: TaskFilter, options?: CallOptions): AsyncIterable<TaskReply>;
+
+  /** One page of that list, with the revision from which `events` continues it. */
+  listPage(query?: TaskPageQuery, options?: CallOptions): Promise<TaskPageReply>;
+
+  /** Asks that a task runs no more; resolves when the wish is durable. May be repeated. */
+  stop(id: string, options?: CallOptions): Promise<TaskReply>;
+
+  nodes(options?: CallOptions): Promise<readonly NodeReply[]>;
+
+  /** How a task was placed, or why it is not. */
+  placement(id: string, options?: CallOptions): Promise<ExplanationReply>;
+
+  /** The events of one task that are still kept, oldest first. */
+  taskEvents(id: string, options?: CallOptions): Promise<readonly EventReply[]>;
+
+  /** The manager itself. */
+  status(options?: CallOptions): Promise<ManagerStatusReply>;
+
+  /** The output of the task's current attempt. With `follow`, until it has ended. */
+  logs(id: string, options?: Partial<LogOptions> & CallOptions): AsyncIterable<LogLine>;
+
+  /**
+   * Events after a revision, for ever, without a gap or a repeat: a lost connection is opened
+   * again. Ends only by an error, such as `pruned`, or by the signal.
+   */
+  events(options?: EventOptions): AsyncIterable<EventReply>;
+}
+
+const PAGE_SIZE = 500;
+
+const eventListSchema = z.object({ items: z.array(eventSchema) });
+
+/** @throws CubeError `configuration`, when `url` is not an address. */
+export function createCubeClient(options: CubeClientOptions): CubeClient {
+  const connection = createConnection('manager', options.url, options);
+  const taskPath = (id: string): string => `/tasks/${encodeURIComponent(id)}`;
+
+  const get = async <Schema extends z.ZodType>(
+    path: string,
+    schema: Schema,
+    { signal }: CallOptions = {},
+  ): Promise<z.output<Schema>> => (await requestJson(connection, { path, signal }, schema)).value;
+
+  const listPage: CubeClient['listPage'] = async (query = {}, { signal } = {}) => {
+    const request = { path: '/tasks', query: toListQuery(query), signal };
+    return (await requestJson(connection, request, taskPageSchema)).value;
+  };
+
+  return {
+    url: connection.baseUrl,
+    listPage,
+
+    async submit(submission, { signal } = {}) {
+      const request = { method: 'POST', path: '/tasks', body: submission, signal } as const;
+      const { status, value } = await requestJson(connection, request, taskSchema);
+      return { task: value, created: status === 201 };
+    },
+
+    get: (id, call) => get(taskPath(id), taskSchema, call),
+
+    async *list(filter = {}, call = {}) {
+      let cursor: string | undefined;
+      do {
+        const page = await listPage({ ...filter, limit: PAGE_SIZE, cursor }, call);
+        yield* page.items;
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    },
+
+    async stop(id, { signal } = {}) {
+      const request = { method: 'DELETE', path: taskPath(id), signal } as const;
+      return (await requestJson(connection, request, taskSchema)).value;
+    },
+
+    nodes: async (call) => (await get('/nodes', nodeListSchema, call)).items,
+
+    placement: (id, call) => get(`${taskPath(id)}/placement`, explanationSchema, call),
+
+    taskEvents: async (id, call) =>
+      (await get(`${taskPath(id)}/events`, eventListSchema, call)).items,
+
+    status: (call) => get('/status', managerStatusSchema, call),
+
+    logs(id, { signal, follow = false, ...rest } = {}) {
+      const query = logQuery({ follow, ...rest });
+      return openJsonLines(
+        connection,
+        { path: `${taskPath(id)}/logs`, query, signal },
+        logLineSchema,
+      );
+    },
+
+    events: (events = {}) => followEvents(connection, events),
+  };
+}
+
+function toListQuery(query: TaskPageQuery): readonly (readonly [string, string])[] {
+  const pairs: [string, string][] = [];
+  for (const state of query.states ?? []) pairs.push(['state', state]);
+  if (query.name !== undefined) pairs.push(['name', query.name]);
+  if (query.node !== undefined) pairs.push(['node', query.node]);
+  for (const [key, value] of Object.entries(query.labels ?? {})) {
+    pairs.push(['label', `${key}=${value}`]);
+  }
+  if (query.limit !== undefined) pairs.push(['limit', String(query.limit)]);
+  if (query.cursor !== undefined) pairs.push(['cursor', query.cursor]);
+  return pairs;
+}

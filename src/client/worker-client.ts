@@ -1,0 +1,88 @@
+import {
+  type Announcement,
+  type Assignments,
+  type AttemptKey,
+  type JoinReply,
+  joinReplySchema,
+  type LogLine,
+  type LogOptions,
+  logLineSchema,
+  type StreamItem,
+  streamItemSchema,
+  type WorkerList,
+  workerListSchema,
+} from '../link/protocol.ts';
+import { type ClientOptions, createConnection } from './connection.ts';
+import { openJsonLines } from './line-stream.ts';
+import { logQuery } from './log-query.ts';
+import { requestJson, requestText } from './request.ts';
+
+/**
+ * How a manager speaks to its workers, each named by its address (`http://host:port`). Every
+ * method throws a CubeError: `unreachable` when nothing answers, `bad-reply` when the answer is
+ * not one of Cube's, else with the code that the worker gives; and the signal's reason when it is
+ * aborted.
+ */
+export interface WorkerClient {
+  /** Hands over orders; resolves when they are durable there. */
+  assign(address: string, assignments: Assignments, signal: AbortSignal): Promise<void>;
+
+  /** All that the worker knows of the attempts placed there. */
+  list(address: string, signal: AbortSignal): Promise<WorkerList>;
+
+  /**
+   * Reports after the sequence `after`, and heartbeats, for as long as the connection holds. Ends
+   * when the worker ends it.
+   */
+  reports(address: string, after: number, signal: AbortSignal): AsyncIterable<StreamItem>;
+
+  /** The output of one attempt. */
+  logs(
+    address: string,
+    key: AttemptKey,
+    options: LogOptions & { readonly signal: AbortSignal },
+  ): AsyncIterable<LogLine>;
+}
+
+/** What a worker needs to present itself to its manager. */
+export interface ManagerLinkClient {
+  /** Presents a worker to the manager at `managerUrl`. */
+  announce(managerUrl: string, announcement: Announcement, signal: AbortSignal): Promise<JoinReply>;
+}
+
+/** A client for any number of workers; it keeps nothing between calls. */
+export function createWorkerClient(options: ClientOptions = {}): WorkerClient {
+  const at = (address: string) => createConnection('worker', address, options);
+  return {
+    async assign(address, assignments, signal) {
+      const request = { method: 'POST', path: '/assignments', body: assignments, signal } as const;
+      await requestText(at(address), request);
+    },
+
+    async list(address, signal) {
+      const request = { path: '/assignments', signal };
+      return (await requestJson(at(address), request, workerListSchema)).value;
+    },
+
+    reports(address, after, signal) {
+      const query = [['after', String(after)]] as const;
+      return openJsonLines(at(address), { path: '/reports', query, signal }, streamItemSchema);
+    },
+
+    logs(address, key, { signal, ...logOptions }) {
+      const path = `/attempts/${encodeURIComponent(key.taskId)}/${key.attempt}/logs`;
+      const request = { path, query: logQuery(logOptions), signal };
+      return openJsonLines(at(address), request, logLineSchema);
+    },
+  };
+}
+
+export function createManagerLinkClient(options: ClientOptions = {}): ManagerLinkClient {
+  return {
+    async announce(managerUrl, announcement, signal) {
+      const connection = createConnection('manager', managerUrl, options);
+      const request = { method: 'POST', path: '/nodes', body: announcement, signal } as const;
+      return (await requestJson(connection, request, joinReplySchema)).value;
+    },
+  };
+}
