@@ -23,7 +23,7 @@ export const bindFilter: Filter = (task: Task): NodeCheck => {
       rejections ??= [];
       rejections.push({
         code: 'bind-not-allowed',
-        message: `needs the folder ${clip(text)}, ${describeRoots(node.bindRoots)}`,
+        message: `needs the folder ${clip(text)}, but the node ${describeRoots(node.bindRoots)}`,
         needed: clip(text),
       });
     }
@@ -32,10 +32,10 @@ export const bindFilter: Filter = (task: Task): NodeCheck => {
 };
 
 function describeRoots(roots: readonly string[]): string {
-  if (roots.length === 0) return 'it allows no host folders';
+  if (roots.length === 0) return 'allows no host folders';
   const named = roots.slice(0, NAMED_ROOTS_MAX).map((root) => clip(root, 80));
   const rest = roots.length - named.length;
-  return `it allows folders below ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return `allows only folders below ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 /** The path with `/` at its end and no empty or `.` parts, or undefined if it may lead upwards. */

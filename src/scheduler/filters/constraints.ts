@@ -5,7 +5,7 @@ import type { Task } from '../../task/task.ts';
 import { acceptEveryNode, type Filter, type NodeCheck, noRejections } from './filter.ts';
 
 /** The label that every node has without asking: its name. */
-const NAME_LABEL = 'node.name';
+export const NAME_LABEL = 'node.name';
 
 /** Every constraint of the task has to hold, on the labels of the node and on `node.name`. */
 export const constraintFilter: Filter = (task: Task): NodeCheck => {
@@ -35,11 +35,11 @@ function findLabel(node: Node, label: string): string | undefined {
 
 function unmet({ label, operator, value }: Constraint, node: Node): Rejection {
   const actual = findLabel(node, label);
-  const has = actual === undefined ? `it has no label ${label}` : `its ${label} is ${actual}`;
+  const has = actual === undefined ? `has no label ${label}` : `has ${label} == ${actual}`;
   const needed = `${label} ${operator} ${value}`;
   const rejection = {
     code: 'constraint-unmet',
-    message: `needs ${needed}, ${has}`,
+    message: `needs ${needed}, but the node ${has}`,
     needed,
   } as const;
   return actual === undefined ? rejection : { ...rejection, available: actual };

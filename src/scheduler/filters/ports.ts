@@ -18,7 +18,7 @@ export const portFilter: Filter = (task: Task): NodeCheck => {
       rejections ??= [];
       rejections.push({
         code: 'port-taken',
-        message: `needs port ${port}, another task there holds it`,
+        message: `needs port ${port}, but another task there holds it`,
         needed: port,
       });
     }
