@@ -16,7 +16,9 @@ import type { ExitCode } from '../task/task-status.ts';
  * except `inspect`, `logs`, `execute` and `list`.
  *
  * Every method that waits ends with the signal's reason soon after its signal is aborted, and
- * bounds the time of each call to the outside on its own.
+ * bounds the time of each call to the outside on its own. The iterations of `events` and `logs`
+ * end in the same way: they throw the signal's reason. Once closed, every method but `probe` and
+ * `close` throws `runtime-unavailable`.
  */
 export interface Runtime {
   readonly name: RuntimeName;
