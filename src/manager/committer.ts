@@ -1,0 +1,252 @@
+import { CubeError, isCubeError, messageOf } from '../errors/cube-error.ts';
+import type { CubeEvent, EventDraft } from '../event/event.ts';
+import { foldNode, foldTask } from '../event/fold.ts';
+import { type Clock, timestamp } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { Node } from '../node/node.ts';
+import type { ManagerChanges, ManagerRepository } from '../store/manager-repository.ts';
+import type { Task } from '../task/task.ts';
+import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
+
+/** What a plan wants changed, and what its caller wants to know once that is durable. */
+export interface Plan<Result> {
+  readonly drafts: readonly EventDraft[];
+  readonly result: Result;
+  /** Records beside tasks, nodes and events that belong to the same transaction. */
+  readonly extra?: ManagerChanges['extra'];
+}
+
+export interface CommitterOptions {
+  readonly state: ClusterState;
+  readonly repository: Pick<ManagerRepository, 'save'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of each group after it is durable and applied. */
+  readonly publish: (group: readonly AppliedEvent[]) => void;
+  /** The store can no longer be used, or another manager reigns: this one must end. */
+  readonly onFatal: (error: CubeError) => void;
+}
+
+interface Staged {
+  readonly applied: readonly AppliedEvent[];
+  readonly extra: ManagerChanges['extra'];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Events that share one transaction at most; what waits beyond goes into the next. */
+const GROUP_EVENTS_MAX = 5000;
+
+/**
+ * The one door through which the manager's state changes: validate, make durable, apply, publish.
+ *
+ * A plan sees the state as it will be when everything staged before it is durable, so that plans
+ * which meet during a flush do not contradict each other. Plans that wait share the next flush.
+ * When a flush fails, everything staged by then fails with it, since it may rest on what is lost.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #stagedTasks = new Map<string, Task | undefined>();
+  readonly #stagedNodes = new Map<string, Node>();
+  #queue: Staged[] = [];
+  #nextRevision: number;
+  #flushing: Promise<void> | undefined;
+  #closed: CubeError | undefined;
+  #problem: CubeError | undefined;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#nextRevision = options.state.revision + 1;
+  }
+
+  /** Why the latest flush failed; undefined once one has succeeded again. */
+  get problem(): CubeError | undefined {
+    return this.#problem;
+  }
+
+  /** The state as it will be when all that is staged is durable. */
+  readonly view: StateView = {
+    findTask: (id) =>
+      this.#stagedTasks.has(id) ? this.#stagedTasks.get(id) : this.#options.state.findTask(id),
+    findNode: (name) => this.#stagedNodes.get(name) ?? this.#options.state.findNode(name),
+  };
+
+  /**
+   * Asks `plan`, at once, what to change, and resolves with its result when that is durable and
+   * applied. A plan without drafts resolves when all that it has seen is durable.
+   *
+   * @throws whatever the plan throws; nothing is changed then.
+   * @throws CubeError `storage-full`, `storage-failed`, `storage-conflict` or `unavailable`.
+   */
+  async commit<Result>(plan: (view: StateView) => Plan<Result>): Promise<Result> {
+    if (this.#closed !== undefined) throw this.#closed;
+    const { drafts, result, extra } = plan(this.view);
+    const isIdle = this.#queue.length === 0 && this.#flushing === undefined;
+    if (drafts.length === 0 && extra === undefined && isIdle) return result;
+    const applied = drafts.length === 0 ? [] : this.#stage(drafts);
+    await new Promise<void>((resolve, reject) => {
+      this.#queue.push({ applied, extra, resolve, reject });
+      this.#flushing ??= this.#flushAll();
+    });
+    return result;
+  }
+
+  /** Refuses new plans, and waits for those that are staged. */
+  async close(): Promise<void> {
+    this.#closed ??= new CubeError('unavailable', 'The manager is stopping.');
+    await this.#flushing;
+  }
+
+  #stage(drafts: readonly EventDraft[]): readonly AppliedEvent[] {
+    const undo = new Undo(this.#stagedTasks, this.#stagedNodes);
+    const firstRevision = this.#nextRevision;
+    try {
+      return drafts.map((draft) => this.#stageOne(draft, undo));
+    } catch (error) {
+      undo.run();
+      this.#nextRevision = firstRevision;
+      throw error;
+    }
+  }
+
+  #stageOne(draft: EventDraft, undo: Undo): AppliedEvent {
+    const { clock, random } = this.#options;
+    const stamp = { revision: this.#nextRevision, id: random.uuid(), time: timestamp(clock) };
+    this.#nextRevision += 1;
+    if (draft.taskId !== undefined) {
+      const before = this.view.findTask(draft.taskId);
+      const after = foldTask(before, { ...stamp, ...draft });
+      undo.rememberTask(draft.taskId);
+      this.#stagedTasks.set(draft.taskId, after);
+      const states = {
+        ...(before === undefined ? {} : { before: before.status.state, previous: before.revision }),
+        ...(after === undefined ? {} : { after: after.status.state }),
+      };
+      return { event: freeze({ ...stamp, ...draft, ...states }), task: after };
+    }
+    if (draft.node !== undefined && draft.facts !== undefined) {
+      const before = this.view.findNode(draft.node);
+      const previous = before === undefined ? {} : { previous: before.revision };
+      const event = freeze({ ...stamp, ...draft, ...previous });
+      const node = foldNode(before, event);
+      undo.rememberNode(draft.node);
+      this.#stagedNodes.set(draft.node, node);
+      return { event, node };
+    }
+    return { event: freeze({ ...stamp, ...draft }) };
+  }
+
+  async #flushAll(): Promise<void> {
+    // Plans that are made in the same turn of the event loop share the first flush too.
+    await null;
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup();
+      const applied = group.flatMap((staged) => staged.applied);
+      try {
+        await this.#options.repository.save(toChanges(applied, group));
+      } catch (error) {
+        this.#fail(group, error);
+        continue;
+      }
+      this.#problem = undefined;
+      for (const one of applied) this.#apply(one);
+      this.#options.publish(applied);
+      for (const staged of group) staged.resolve();
+    }
+    this.#flushing = undefined;
+  }
+
+  #takeGroup(): readonly Staged[] {
+    let eventCount = 0;
+    let length = 0;
+    for (const staged of this.#queue) {
+      if (length > 0 && eventCount + staged.applied.length > GROUP_EVENTS_MAX) break;
+      eventCount += staged.applied.length;
+      length += 1;
+    }
+    return this.#queue.splice(0, length);
+  }
+
+  #apply(applied: AppliedEvent): void {
+    this.#options.state.apply(applied);
+    const { taskId, node } = applied.event;
+    if (taskId !== undefined) {
+      const isLatest = this.#stagedTasks.get(taskId) === applied.task;
+      if (isLatest) this.#stagedTasks.delete(taskId);
+    } else if (node !== undefined && this.#stagedNodes.get(node) === applied.node) {
+      this.#stagedNodes.delete(node);
+    }
+  }
+
+  #fail(group: readonly Staged[], cause: unknown): void {
+    const error = isCubeError(cause)
+      ? cause
+      : new CubeError('internal', `The store failed: ${messageOf(cause)}`, { cause });
+    const failed = [...group, ...this.#queue];
+    this.#queue = [];
+    this.#stagedTasks.clear();
+    this.#stagedNodes.clear();
+    this.#nextRevision = this.#options.state.revision + 1;
+    this.#problem = error;
+    const isFatal = error.code !== 'storage-full';
+    if (isFatal) this.#closed = error;
+    for (const staged of failed) staged.reject(error);
+    if (isFatal) this.#options.onFatal(error);
+  }
+}
+
+/** Puts the overlay back as it was when one event of a plan breaks a rule. */
+class Undo {
+  readonly #steps: (() => void)[] = [];
+  readonly #tasks: Map<string, Task | undefined>;
+  readonly #nodes: Map<string, Node>;
+
+  constructor(tasks: Map<string, Task | undefined>, nodes: Map<string, Node>) {
+    this.#tasks = tasks;
+    this.#nodes = nodes;
+  }
+
+  rememberTask(id: string): void {
+    this.#remember(this.#tasks, id);
+  }
+
+  rememberNode(name: string): void {
+    this.#remember(this.#nodes, name);
+  }
+
+  run(): void {
+    for (const step of this.#steps.reverse()) step();
+  }
+
+  #remember<Value>(map: Map<string, Value>, key: string): void {
+    const had = map.has(key);
+    const value = map.get(key);
+    this.#steps.push(() => {
+      if (had) map.set(key, value as Value);
+      else map.delete(key);
+    });
+  }
+}
+
+function toChanges(applied: readonly AppliedEvent[], group: readonly Staged[]): ManagerChanges {
+  const tasks = new Map<string, Task | undefined>();
+  const nodes = new Map<string, Node>();
+  for (const { event, task, node } of applied) {
+    if (event.taskId !== undefined) tasks.set(event.taskId, task);
+    if (node !== undefined) nodes.set(node.name, node);
+  }
+  return {
+    events: applied.map(({ event }) => event),
+    tasks: [...tasks.values()].filter((task) => task !== undefined),
+    nodes: [...nodes.values()],
+    removedTaskIds: [...tasks].filter(([, task]) => task === undefined).map(([id]) => id),
+    extra: {
+      put: group.flatMap(({ extra }) => extra?.put ?? []),
+      remove: group.flatMap(({ extra }) => extra?.remove ?? []),
+    },
+  };
+}
+
+function freeze(event: CubeEvent): CubeEvent {
+  return Object.freeze(event);
+}

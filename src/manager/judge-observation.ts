@@ -1,0 +1,132 @@
+import type { EventDraft, TaskEventType } from '../event/event.ts';
+import type { Random } from '../lib/random.ts';
+import type { Ended, Observation } from '../link/protocol.ts';
+import type { Reason } from '../task/reason.ts';
+import { decideRestart } from '../task/restart-decision.ts';
+import type { Task } from '../task/task.ts';
+import type { TaskStatusPatch } from '../task/task-status.ts';
+
+/** What judging looks at beside the task and what was seen of it. */
+export interface ObservationContext {
+  /** The node whose worker saw it. */
+  readonly node: string;
+  readonly random: Random;
+  /** How long the attempt has run as far as this manager knows, in milliseconds. */
+  readonly ranMs: number;
+}
+
+/**
+ * What an observation changes. An attempt that is not the current one changes nothing, and neither
+ * does one seen on another node, or one that the manager has already given up: an observation may
+ * arrive late or twice.
+ */
+export function judgeObservation(
+  task: Task,
+  observation: Observation,
+  context: ObservationContext,
+): EventDraft | undefined {
+  const { status } = task;
+  const isCurrent = observation.attempt === status.attempt && status.node === context.node;
+  if (!isCurrent || (status.state !== 'scheduled' && status.state !== 'running')) return undefined;
+  const draft = (type: TaskEventType, patch: TaskStatusPatch, reason?: Reason): EventDraft => ({
+    type,
+    taskId: task.id,
+    attempt: observation.attempt,
+    node: context.node,
+    status: patch,
+    cause: `report of ${context.node}`,
+    correlationId: `${task.id}/${observation.attempt}`,
+    actor: `worker ${context.node}`,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  if (observation.ended !== undefined) {
+    const { type, patch } = judgeEnd(task, observation.ended, context);
+    const seen = factsOf(observation);
+    return draft(type, { ...seen, ...patch, progress: null }, patch.reason ?? undefined);
+  }
+  if (observation.phase === 'running') return judgeRunning(task, observation, draft);
+  const isNews = status.state === 'scheduled' && observation.progress !== status.progress;
+  if (!isNews || observation.progress === undefined) return undefined;
+  return draft('task-progressed', { progress: observation.progress });
+}
+
+function judgeRunning(
+  task: Task,
+  observation: Observation,
+  draft: (type: TaskEventType, patch: TaskStatusPatch) => EventDraft,
+): EventDraft | undefined {
+  const { status } = task;
+  if (status.state === 'scheduled') {
+    const facts = factsOf(observation);
+    return draft('task-started', { state: 'running', ...facts, progress: null, reason: null });
+  }
+  if (observation.health === undefined || observation.health === status.health) return undefined;
+  return draft('task-health-changed', { health: observation.health });
+}
+
+function factsOf(observation: Observation): TaskStatusPatch {
+  const { runtimeId, startedAt, ports, health } = observation;
+  return {
+    ...(runtimeId === undefined ? {} : { runtimeId }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(ports === undefined ? {} : { ports }),
+    ...(health === undefined ? {} : { health }),
+  };
+}
+
+/** What the end of the current attempt makes of the task. */
+function judgeEnd(
+  task: Task,
+  ended: Ended,
+  context: ObservationContext,
+): { readonly type: TaskEventType; readonly patch: TaskStatusPatch } {
+  const { spec, status } = task;
+  const wasUnhealthy = status.health === 'unhealthy' && status.desired === 'running';
+  const facts: TaskStatusPatch = {
+    finishedAt: ended.finishedAt,
+    ...(ended.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
+    reason: wasUnhealthy ? unhealthyReason(task) : ended.reason,
+  };
+  if (status.desired === 'stopped') {
+    return { type: 'task-completed', patch: { ...facts, state: 'completed' } };
+  }
+  const succeeded = ended.exitCode === 0 && ended.reason.code === 'exited' && !wasUnhealthy;
+  const decision = decideRestart(
+    spec.restart,
+    { succeeded, ranMs: context.ranMs, recentRestartCount: status.recentRestartCount ?? 0 },
+    context.random,
+  );
+  if (succeeded && !decision.restart && decision.why === 'not-wanted') {
+    return { type: 'task-completed', patch: { ...facts, state: 'completed' } };
+  }
+  const output = ended.output === undefined ? {} : { output: ended.output };
+  const exitCode = ended.exitCode ?? 'unknown';
+  const failure = { ...facts, ...output, exitCode, state: 'failed' } as const;
+  if (!decision.restart) {
+    const reason = decision.why === 'exhausted' ? exhausted(task, ended.reason) : facts.reason;
+    return { type: 'task-failed', patch: { ...failure, reason } };
+  }
+  const { delayMs, recentRestartCount } = decision;
+  return {
+    type: 'task-failed',
+    patch: { ...failure, restartDelayMs: delayMs, recentRestartCount },
+  };
+}
+
+function unhealthyReason(task: Task): Reason {
+  const retries = task.spec.health?.retries ?? 1;
+  return {
+    code: 'unhealthy',
+    message: `Its health check failed ${retries} times in a row, so it was stopped.`,
+    details: { retries },
+  };
+}
+
+function exhausted(task: Task, last: Reason): Reason {
+  const { attempts = 0, window } = task.spec.restart;
+  return {
+    code: 'restarts-exhausted',
+    message: `${last.message} It is not started again: ${attempts} restarts within ${window} are allowed.`,
+    details: { attempts, window, last: last.code },
+  };
+}

@@ -1,0 +1,76 @@
+import type { EventDraft } from '../event/event.ts';
+import { waitingReason } from '../scheduler/waiting-reason.ts';
+import { type Placement, type RejectionCode, rejectionCodes } from '../task/placement.ts';
+import type { Reason } from '../task/reason.ts';
+import type { Task } from '../task/task.ts';
+import { clearedByNewAttempt, withPatch } from '../task/task-status.ts';
+
+/** The event that a placement decision becomes when it has chosen a node. */
+export function placementDraft(task: Task, node: string, context: PlacementContext): EventDraft {
+  const attempt = task.status.attempt + 1;
+  const isRestart = task.status.state === 'failed';
+  return {
+    type: 'task-scheduled',
+    taskId: task.id,
+    attempt,
+    node,
+    status: {
+      ...clearedByNewAttempt,
+      state: 'scheduled',
+      attempt,
+      node,
+      scheduledAt: context.time,
+      ...(isRestart ? { restartCount: task.status.restartCount + 1 } : {}),
+    },
+    placement: context.placement,
+    cause: `revision ${task.revision}`,
+    correlationId: `${task.id}/${attempt}`,
+    actor: 'scheduler',
+  };
+}
+
+export interface PlacementContext {
+  readonly placement: Placement;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+/** The task as it will be placed, for counting it on its node before that is durable. */
+export function asPlaced(task: Task, node: string): Task {
+  const attempt = task.status.attempt + 1;
+  const status = withPatch(task.status, {
+    ...clearedByNewAttempt,
+    state: 'scheduled',
+    attempt,
+    node,
+  });
+  return { ...task, status };
+}
+
+/**
+ * The event that says why a task waits; undefined when that has been said already. Numbers change
+ * all the time, so only another set of reasons is news; the numbers of now are there on request.
+ */
+export function waitingDraft(task: Task, placement: Placement): EventDraft | undefined {
+  const reason = waitingReason(placement);
+  const said = task.status.reason;
+  if (said !== undefined && isSameKind(said, reason)) return undefined;
+  return {
+    type: 'task-waiting',
+    taskId: task.id,
+    attempt: task.status.attempt,
+    status: { reason },
+    placement,
+    reason,
+    cause: `revision ${task.revision}`,
+    correlationId: `${task.id}/${task.status.attempt}`,
+    actor: 'scheduler',
+  };
+}
+
+/** Whether two waiting reasons name the same codes, whatever their numbers. */
+function isSameKind(one: Reason, other: Reason): boolean {
+  const codes = ({ details = {} }: Reason): readonly RejectionCode[] =>
+    rejectionCodes.filter((code) => code in details);
+  return one.code === other.code && codes(one).join() === codes(other).join();
+}

@@ -1,0 +1,253 @@
+import { CubeError, messageOf } from '../errors/cube-error.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { Loop } from '../lib/loop.ts';
+import {
+  type Observation,
+  PROTOCOL_VERSION,
+  type StreamItem,
+  type WorkerList,
+} from '../link/protocol.ts';
+import type { NodeStats, RuntimeFact } from '../node/node.ts';
+import type { Reign } from '../store/manager-repository.ts';
+import type { LivenessLimits } from './judge-liveness.ts';
+import {
+  type HeldAttempt,
+  heldKey,
+  type Orders,
+  withObservation,
+  withOrdersTaken,
+} from './plan-orders.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** What a connection needs of the manager around it. */
+export interface ConnectionOwner {
+  readonly link: WorkerLink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: LivenessLimits;
+  readonly reign: Reign;
+  /** Where the node's worker listens now. */
+  addressOf(node: string): string;
+  /** Records what was seen of attempts; resolves when that is durable. */
+  recordObservations(node: string, seen: readonly Observation[]): Promise<void>;
+  /** Settles a full list: also what it leaves out; resolves when that is durable. */
+  settle(node: string, list: WorkerList): Promise<void>;
+  /** The orders that the worker lacks, given what it has. */
+  planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders;
+  onHeartbeat(node: string, stats: NodeStats, runtimes: readonly RuntimeFact[]): void;
+  /** The connection was settled, or lost. */
+  onConnectionChanged(node: string): void;
+}
+
+/** Reports whose recording may be under way at once; reading the stream waits beyond. */
+const RECORDING_MAX = 1000;
+
+/** An acknowledgement alone is not worth a request at once. */
+const ACKNOWLEDGE_DELAY_MS = 500;
+
+/**
+ * The manager's side of one worker: keeps its stream of reports open, settles its full list each
+ * time before, and hands it orders until it has confirmed them.
+ */
+export class NodeConnection {
+  readonly node: string;
+  readonly #owner: ConnectionOwner;
+  readonly #connectLoop: Loop;
+  readonly #dispatchLoop: Loop;
+  #held = new Map<string, HeldAttempt>();
+  #settled = false;
+  #heardAt: number;
+  #problem: string | undefined;
+  #stats: NodeStats | undefined;
+  #acknowledged = 0;
+  #acknowledgedSent = 0;
+  #stream: AbortController | undefined;
+
+  constructor(node: string, owner: ConnectionOwner) {
+    this.node = node;
+    this.#owner = owner;
+    this.#heardAt = owner.clock.monotonic();
+    const shared = { clock: owner.clock, logger: owner.logger, retryMs: 100 };
+    this.#connectLoop = new Loop({
+      ...shared,
+      name: `connect ${node}`,
+      retryMsMax: owner.limits.heartbeatMs,
+      pass: (signal) => this.#connect(signal),
+    });
+    this.#dispatchLoop = new Loop({
+      ...shared,
+      name: `dispatch ${node}`,
+      retryMsMax: 5000,
+      pass: (signal) => this.#dispatch(signal),
+    });
+  }
+
+  /** Whether the worker's full list has been taken over and its stream is open. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** How long nothing has been heard, in milliseconds. */
+  get silentMs(): number {
+    return this.#owner.clock.monotonic() - this.#heardAt;
+  }
+
+  /** Why the latest attempt to connect failed; undefined while connected. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** The latest heartbeat's stats. */
+  get stats(): NodeStats | undefined {
+    return this.#stats;
+  }
+
+  start(): void {
+    this.#connectLoop.nudge();
+  }
+
+  /** Begins to measure silence anew, because the listener itself was away. */
+  forgive(): void {
+    this.#heardAt = this.#owner.clock.monotonic();
+  }
+
+  /** Looks for orders to hand over. */
+  nudge(): void {
+    if (this.#settled) this.#dispatchLoop.nudge();
+  }
+
+  /** Drops the stream and connects anew, as when the worker's address has changed. */
+  reconnect(): void {
+    this.#stream?.abort(new CubeError('unreachable', 'The connection is made anew.'));
+    this.#connectLoop.nudge();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#connectLoop.stop(), this.#dispatchLoop.stop()]);
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const stream = new AbortController();
+    this.#stream = stream;
+    const either = AbortSignal.any([signal, stream.signal]);
+    try {
+      await this.#listen(either, stream);
+      this.#problem = 'the worker closed the connection';
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#problem = messageOf(error);
+      throw error;
+    } finally {
+      const wasSettled = this.#settled;
+      this.#settled = false;
+      if (wasSettled && !signal.aborted) this.#owner.onConnectionChanged(this.node);
+    }
+    this.#connectLoop.nudgeAfter(100);
+  }
+
+  async #listen(signal: AbortSignal, stream: AbortController): Promise<void> {
+    const { link, limits } = this.#owner;
+    const address = this.#owner.addressOf(this.node);
+    const silence = new SilenceTimer(this.#owner.clock, () => {
+      stream.abort(new CubeError('unreachable', `Nothing was heard from ${address} in time.`));
+    });
+    const limitMs = Math.max(2.5 * limits.heartbeatMs, limits.nodeTimeoutMs / 2);
+    try {
+      silence.restart(limitMs);
+      const list = await link.list(address, signal);
+      await this.#settle(list);
+      silence.restart(limitMs);
+      for await (const item of link.reports(address, list.sequence, signal)) {
+        silence.restart(limitMs);
+        await this.#take(item);
+      }
+    } finally {
+      silence.stop();
+    }
+  }
+
+  async #settle(list: WorkerList): Promise<void> {
+    await this.#owner.settle(this.node, list);
+    this.#held = new Map();
+    for (const seen of list.observations) withObservation(this.#held, seen);
+    for (const { taskId, attempt } of list.orphans) {
+      const key = { taskId, attempt };
+      this.#held.set(heldKey(key), { ...key, phase: 'orphan', stopOrdered: false });
+    }
+    this.#acknowledged = list.sequence;
+    this.#acknowledgedSent = 0;
+    this.#recording.clear();
+    this.#heardAt = this.#owner.clock.monotonic();
+    this.#settled = true;
+    this.#problem = undefined;
+    this.#owner.onConnectionChanged(this.node);
+    this.#dispatchLoop.nudge();
+  }
+
+  readonly #recording = new Set<Promise<void>>();
+
+  async #take(item: StreamItem): Promise<void> {
+    this.#heardAt = this.#owner.clock.monotonic();
+    if (item.type === 'heartbeat') {
+      this.#stats = item.stats;
+      this.#owner.onHeartbeat(this.node, item.stats, item.runtimes);
+      return;
+    }
+    withObservation(this.#held, item.observation);
+    const recorded = this.#owner
+      .recordObservations(this.node, [item.observation])
+      .then(() => this.#acknowledge(item.sequence))
+      .catch((error: unknown) => {
+        // What was seen stays with the worker; connecting anew brings it again.
+        this.#stream?.abort(error);
+      })
+      .finally(() => this.#recording.delete(recorded));
+    this.#recording.add(recorded);
+    if (this.#recording.size >= RECORDING_MAX) await Promise.race(this.#recording);
+  }
+
+  #acknowledge(sequence: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, sequence);
+    this.#dispatchLoop.nudgeAfter(ACKNOWLEDGE_DELAY_MS);
+  }
+
+  async #dispatch(signal: AbortSignal): Promise<void> {
+    if (!this.#settled) return;
+    const orders = this.#owner.planOrders(this.node, this.#held);
+    const count = orders.run.length + orders.stop.length + orders.forget.length;
+    const acknowledged = this.#acknowledged;
+    if (count === 0 && acknowledged === this.#acknowledgedSent) return;
+    const { cluster, epoch } = this.#owner.reign;
+    await this.#owner.link.assign(
+      this.#owner.addressOf(this.node),
+      { protocol: PROTOCOL_VERSION, cluster, epoch, ...orders, acknowledged },
+      signal,
+    );
+    this.#acknowledgedSent = acknowledged;
+    this.#held = withOrdersTaken(this.#held, orders);
+    // What did not fit, or came meanwhile, follows at once.
+    if (count > 0) this.#dispatchLoop.nudge();
+  }
+}
+
+/** Calls once when it has not been restarted for the time given. */
+class SilenceTimer {
+  readonly #clock: Clock;
+  readonly #onSilence: () => void;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, onSilence: () => void) {
+    this.#clock = clock;
+    this.#onSilence = onSilence;
+  }
+
+  restart(limitMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.setTimer(limitMs, this.#onSilence);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+}

@@ -1,0 +1,221 @@
+import { CubeError } from '../errors/cube-error.ts';
+import { type Clock, timestamp } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Random } from '../lib/random.ts';
+import type { Observation, WorkerList } from '../link/protocol.ts';
+import type { NodeStats, RuntimeFact } from '../node/node.ts';
+import type { Reign } from '../store/manager-repository.ts';
+import type { Task } from '../task/task.ts';
+import type { AttemptTimes } from './attempt-times.ts';
+import type { AppliedEvent, ClusterState } from './cluster-state.ts';
+import type { Committer } from './committer.ts';
+import { judgeHeartbeat } from './judge-heartbeat.ts';
+import { judgeJoin } from './judge-join.ts';
+import type { LivenessLimits } from './judge-liveness.ts';
+import { judgeObservation, type ObservationContext } from './judge-observation.ts';
+import { LivenessLoop } from './liveness-loop.ts';
+import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
+import { type HeldAttempt, type Orders, planOrders } from './plan-orders.ts';
+import { SeedLoop } from './seed-loop.ts';
+import { settleList } from './settle-list.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+export interface NodeSupervisorOptions {
+  readonly state: ClusterState;
+  readonly committer: Committer;
+  readonly times: AttemptTimes;
+  readonly reign: Reign;
+  readonly link: WorkerLink;
+  readonly workerAddresses: readonly string[];
+  readonly limits: LivenessLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Measured use of one node is recorded this often at most, in milliseconds. */
+const OBSERVED_INTERVAL_MS = 5000;
+
+/** Keeps a connection to every node, and records what comes over it. */
+export class NodeSupervisor implements ConnectionOwner {
+  readonly link: WorkerLink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: LivenessLimits;
+  readonly reign: Reign;
+  readonly #options: NodeSupervisorOptions;
+  readonly #connections = new Map<string, NodeConnection>();
+  readonly #liveness: LivenessLoop;
+  readonly #seeds: SeedLoop;
+  readonly #observedAt = new Map<string, number>();
+  #isStopped = false;
+
+  constructor(options: NodeSupervisorOptions) {
+    this.#options = options;
+    this.link = options.link;
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.limits = options.limits;
+    this.reign = options.reign;
+    this.#liveness = new LivenessLoop({ ...options, connections: this.#connections });
+    this.#seeds = new SeedLoop({ ...options, onFound: (list) => this.#onFound(list) });
+  }
+
+  start(): void {
+    for (const { name } of this.#options.state.nodes()) this.ensureConnected(name);
+    this.#liveness.start();
+    this.#seeds.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const connections = [...this.#connections.values()];
+    await Promise.all([
+      this.#liveness.stop(),
+      this.#seeds.stop(),
+      ...connections.map((connection) => connection.stop()),
+    ]);
+  }
+
+  /** Connects to a node that has joined; connects anew where its address has changed. */
+  ensureConnected(node: string): void {
+    if (this.#isStopped) return;
+    const existing = this.#connections.get(node);
+    if (existing !== undefined) {
+      if (!existing.settled) existing.start();
+      return;
+    }
+    const connection = new NodeConnection(node, this);
+    this.#connections.set(node, connection);
+    connection.start();
+  }
+
+  statsOf(node: string): NodeStats | undefined {
+    return this.#connections.get(node)?.stats;
+  }
+
+  /** Takes note of what has become durable: new orders, or another address. */
+  onPublished({ event, task, node }: AppliedEvent): void {
+    if (event.taskId !== undefined) {
+      const name = task?.status.node ?? event.node;
+      if (name !== undefined) this.#connections.get(name)?.nudge();
+    } else if (node !== undefined && event.facts?.address !== undefined) {
+      this.#connections.get(node.name)?.reconnect();
+    }
+  }
+
+  /** @throws CubeError `wrong-cluster`, when a worker belongs to another one. */
+  assertCluster(node: string, cluster: string | undefined): void {
+    if (cluster === undefined || cluster === this.reign.cluster) return;
+    throw new CubeError(
+      'wrong-cluster',
+      `Worker ${node} belongs to cluster ${cluster}, and this is ${this.reign.cluster}.`,
+      { hint: 'Give the worker a data directory of its own to let it join this cluster.' },
+    );
+  }
+
+  addressOf(node: string): string {
+    const address = this.#options.state.findNode(node)?.address;
+    if (address === undefined) throw new CubeError('unreachable', `Node ${node} has no address.`);
+    return address;
+  }
+
+  async recordObservations(node: string, seen: readonly Observation[]): Promise<void> {
+    await this.#options.committer.commit((view) => {
+      const drafts = seen.flatMap((observation) => {
+        const task = view.findTask(observation.taskId);
+        if (task === undefined) return [];
+        return judgeObservation(task, observation, this.#contextOf(node, task)) ?? [];
+      });
+      return { drafts, result: undefined };
+    });
+  }
+
+  async settle(node: string, list: WorkerList): Promise<void> {
+    const { committer, state, clock } = this.#options;
+    this.assertCluster(node, list.cluster);
+    await committer.commit((view) => {
+      const known = view.findNode(node);
+      if (known !== undefined && known.id !== list.facts.id) {
+        throw new CubeError(
+          'wrong-cluster',
+          `At the address of node ${node} answers worker ${list.facts.name} with another identity.`,
+        );
+      }
+      const placed = [...state.placedOn(node)].flatMap((id) => view.findTask(id) ?? []);
+      const drafts = settleList(list, {
+        node,
+        placed: placed.filter(({ status }) => status.node === node),
+        findTask: (id) => view.findTask(id),
+        observationContext: (task) => this.#contextOf(node, task),
+        time: timestamp(clock),
+      });
+      return { drafts: [...this.#factDrafts(node, list), ...drafts], result: undefined };
+    });
+  }
+
+  planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders {
+    const { state } = this.#options;
+    const placed = [...state.placedOn(node)].flatMap((id) => state.findTask(id) ?? []);
+    return planOrders(held, { node, placed, findTask: (id) => state.findTask(id) });
+  }
+
+  onHeartbeat(node: string, stats: NodeStats, runtimes: readonly RuntimeFact[]): void {
+    const { committer, state, clock, logger } = this.#options;
+    const known = state.findNode(node);
+    if (known === undefined) return;
+    // Silence that has just been broken is judged at once, not at the next round.
+    if (known.liveness !== 'up') this.#liveness.nudge();
+    const drafts = judgeHeartbeat(known, { stats, runtimes }).filter(
+      ({ type }) => type !== 'node-observed' || this.#mayObserve(node),
+    );
+    if (drafts.length === 0) return;
+    if (drafts.some(({ type }) => type === 'node-observed')) {
+      this.#observedAt.set(node, clock.monotonic());
+    }
+    committer
+      .commit(() => ({ drafts, result: undefined }))
+      .catch((error: unknown) => {
+        // The next heartbeat says it again.
+        logger.warn({ err: error, node }, 'A heartbeat could not be recorded.');
+      });
+  }
+
+  onConnectionChanged(_node: string): void {
+    this.#liveness.nudge();
+  }
+
+  #mayObserve(node: string): boolean {
+    const last = this.#observedAt.get(node);
+    return last === undefined || this.clock.monotonic() - last >= OBSERVED_INTERVAL_MS;
+  }
+
+  #contextOf(node: string, task: Task): ObservationContext {
+    const { random, times } = this.#options;
+    return { node, random, ranMs: times.ranMs(task.id) };
+  }
+
+  /** A worker may have changed since it joined; its list says how it is now. */
+  #factDrafts(node: string, list: WorkerList): ReturnType<typeof judgeJoin> {
+    const known = this.#options.state.findNode(node);
+    if (known === undefined) return [];
+    const { address, name } = known;
+    // The address at which it answers is the one that works, whatever it believes of itself.
+    return judgeJoin(known, { ...list.facts, address, name }, timestamp(this.clock));
+  }
+
+  /** A worker of the static list has answered: it joins as if it had announced itself. */
+  async #onFound(found: { readonly address: string; readonly list: WorkerList }): Promise<void> {
+    const { facts, cluster } = found.list;
+    this.assertCluster(facts.name, cluster);
+    await this.#options.committer.commit((view) => ({
+      drafts: judgeJoin(
+        view.findNode(facts.name),
+        { ...facts, address: found.address },
+        timestamp(this.clock),
+      ),
+      result: undefined,
+    }));
+    this.ensureConnected(facts.name);
+  }
+}
