@@ -73,7 +73,7 @@ function adviseReturning(refused: readonly Refused[]): readonly string[] {
 }
 
 /**
- * Among the nodes with the fewest reasons against them: where a single thing is in the way, one
+ * Among the nodes with the fewest reasons against them, beyond those told already: where a single thing is in the way, one
  * sentence for each kind of thing; where several are, all those of one node, since mending one
  * alone would not help.
  */
@@ -82,21 +82,27 @@ function adviseNearest(
   hopeless: readonly Hopeless[],
 ): readonly string[] {
   const told = new Set(hopeless.map(({ code }) => code));
-  const fewest = Math.min(...serving.map(({ rejections }) => rejections.length));
-  const nearest = serving.filter(({ rejections }) => rejections.length === fewest);
+  const remaining = serving.map(({ candidate, rejections }) => ({
+    candidate,
+    rejections: rejections.filter(({ code }) => !told.has(code)),
+  }));
+  const fewest = remaining.reduce(
+    (least, { rejections }) => Math.min(least, rejections.length),
+    Number.POSITIVE_INFINITY,
+  );
+  const nearest = remaining.filter(({ rejections }) => rejections.length === fewest);
   const first = nearest[0];
   if (first === undefined) return [];
-  if (fewest === 1) {
-    return [...leastShortByCode(nearest)]
-      .filter(([code]) => !told.has(code))
-      .map(([, { name, rejection }]) => remedies[rejection.code](name, rejection));
+  if (fewest <= 1) {
+    return [...leastShortByCode(nearest).values()].map(({ name, rejection }) =>
+      remedies[rejection.code](name, rejection),
+    );
   }
   const { name } = first.candidate.node;
-  const steps = first.rejections
-    .filter(({ code }) => !told.has(code))
-    .map((rejection) => remedies[rejection.code](name, rejection));
-  const heading = `Node ${name} comes nearest, with ${fewest} things in the way.`;
-  return steps.length === 0 ? [] : [heading, ...steps];
+  return [
+    `Node ${name} comes nearest, with ${fewest} things in the way.`,
+    ...first.rejections.map((rejection) => remedies[rejection.code](name, rejection)),
+  ];
 }
 
 function leastShortByCode(

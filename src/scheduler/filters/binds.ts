@@ -16,10 +16,9 @@ export const bindFilter: Filter = (task: Task): NodeCheck => {
     path: normalPath(text),
   }));
   return ({ node }) => {
-    const roots = node.bindRoots.map(normalPath);
     let rejections: Rejection[] | undefined;
     for (const { text, path } of sources) {
-      if (roots.some((root) => isWithin(path, root))) continue;
+      if (node.bindRoots.some((root) => isWithin(path, normalPath(root)))) continue;
       rejections ??= [];
       rejections.push({
         code: 'bind-not-allowed',
