@@ -17,7 +17,10 @@ export const errorCodes = {
     meaning: 'The content type is not one that Cube reads.',
   },
   'too-large': { retryable: false, meaning: 'A size limit was passed.' },
-  'headers-too-large': { retryable: false, meaning: 'The request has too many or too long headers.' },
+  'headers-too-large': {
+    retryable: false,
+    meaning: 'The request has too many or too long headers.',
+  },
   'url-too-long': { retryable: false, meaning: 'The path or a part of it is too long.' },
   'not-found': { retryable: false, meaning: 'There is no such task, node or path.' },
   pruned: { retryable: false, meaning: 'It was there, and retention has removed it.' },

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { CubeError, type InputIssue } from './cube-error.ts';
 import { describeValue, formatPath, quoteText } from './describe-value.ts';
 import { suggest } from './suggest.ts';
@@ -154,7 +154,9 @@ function layersOf(schema: z.core.$ZodType): readonly z.core.$ZodTypes[] {
 }
 
 function objectsOf(schema: z.core.$ZodType): readonly z.core.$ZodShape[] {
-  return layersOf(schema).flatMap(({ _zod: { def } }) => (def.type === 'object' ? [def.shape] : []));
+  return layersOf(schema).flatMap(({ _zod: { def } }) =>
+    def.type === 'object' ? [def.shape] : [],
+  );
 }
 
 function elementsOf(schema: z.core.$ZodType): readonly z.core.$ZodType[] {

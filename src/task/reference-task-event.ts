@@ -43,33 +43,33 @@ const portKey = z.string().regex(/^\d{1,5}(?:\/(?:tcp|udp))?$/, PORT_WANTED);
 const ignored = z.unknown().optional();
 
 const taskSchema = z.strictObject(
- {
-  ID: taskIdSchema.optional(),
-  Name: z.string('a name').optional(),
-  State: state.optional(),
-  Image: z.string('an image').optional(),
-  Cpu: z.number('cores as a number').optional(),
-  Memory: z.number('bytes as a number').optional(),
-  Disk: z.number('bytes as a number').optional(),
-  ExposedPorts: z.record(portKey, z.unknown(), 'an object such as {"80/tcp": {}}').optional(),
-  PortBindings: z
-    .record(
-      portKey,
-      z.union([z.string().regex(/^\d{0,5}$/, HOST_PORT_WANTED), z.int()], HOST_PORT_WANTED),
-      'an object such as {"80/tcp": "8080"}',
-    )
-    .optional(),
-  RestartPolicy: z
-    .enum(['always', 'unless-stopped', 'on-failure', 'no', ''], RESTART_WANTED)
-    .optional(),
-  HealthCheck: z.string('a path such as "/health"').optional(),
-  StartTime: ignored,
-  FinishTime: ignored,
-  ContainerID: ignored,
-  HostPorts: ignored,
-  RestartCount: ignored,
-},
-'an object with Name and Image',
+  {
+    ID: taskIdSchema.optional(),
+    Name: z.string('a name').optional(),
+    State: state.optional(),
+    Image: z.string('an image').optional(),
+    Cpu: z.number('cores as a number').optional(),
+    Memory: z.number('bytes as a number').optional(),
+    Disk: z.number('bytes as a number').optional(),
+    ExposedPorts: z.record(portKey, z.unknown(), 'an object such as {"80/tcp": {}}').optional(),
+    PortBindings: z
+      .record(
+        portKey,
+        z.union([z.string().regex(/^\d{0,5}$/, HOST_PORT_WANTED), z.int()], HOST_PORT_WANTED),
+        'an object such as {"80/tcp": "8080"}',
+      )
+      .optional(),
+    RestartPolicy: z
+      .enum(['always', 'unless-stopped', 'on-failure', 'no', ''], RESTART_WANTED)
+      .optional(),
+    HealthCheck: z.string('a path such as "/health"').optional(),
+    StartTime: ignored,
+    FinishTime: ignored,
+    ContainerID: ignored,
+    HostPorts: ignored,
+    RestartCount: ignored,
+  },
+  'an object with Name and Image',
 );
 
 type ReferenceTask = z.output<typeof taskSchema>;
@@ -94,7 +94,8 @@ export function isReferenceTaskEvent(input: object): boolean {
 export function readReferenceTaskEvent(input: object): Wish {
   const canonical = canonicalEvent(input);
   const parsed = eventSchema.safeParse(canonical);
-  if (!parsed.success) throw invalidInput(WHAT, toInputIssues(parsed.error, canonical, eventSchema));
+  if (!parsed.success)
+    throw invalidInput(WHAT, toInputIssues(parsed.error, canonical, eventSchema));
   const { Task: task, State: wanted } = parsed.data;
   if (wanted === 'completed') {
     if (task.ID === undefined) {
@@ -140,7 +141,8 @@ function canonicalKeys(
 function toSpecInput(task: ReferenceTask): TaskSpecInput {
   const ports = toPorts(task);
   const [first] = ports;
-  const health = task.HealthCheck === undefined || task.HealthCheck === '' ? undefined : task.HealthCheck;
+  const health =
+    task.HealthCheck === undefined || task.HealthCheck === '' ? undefined : task.HealthCheck;
   if (health !== undefined && first === undefined) {
     const want = 'an ExposedPorts entry, since HealthCheck needs a port to ask';
     throw invalidInput(WHAT, [{ field: 'Task.HealthCheck', got: describeValue(health, []), want }]);
@@ -170,7 +172,9 @@ function toRestart(policy: ReferenceTask['RestartPolicy']): TaskSpecInput['resta
   return policy === 'unless-stopped' ? 'always' : policy;
 }
 
-function toPorts(task: ReferenceTask): { container: number; host?: number; protocol: 'tcp' | 'udp' }[] {
+function toPorts(
+  task: ReferenceTask,
+): { container: number; host?: number; protocol: 'tcp' | 'udp' }[] {
   const bindings = new Map(
     Object.entries(task.PortBindings ?? {}).map(([key, host]) => [canonicalPort(key), host]),
   );

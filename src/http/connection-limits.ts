@@ -1,0 +1,68 @@
+import { type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { CubeError } from '../errors/cube-error.ts';
+import type { ErrorCode } from '../errors/error-codes.ts';
+import { PROBLEM_TYPE, toProblem } from './problem.ts';
+import { statusOf } from './status-codes.ts';
+
+export interface ConnectionLimits {
+  readonly connectionCountMax: number;
+  readonly connectionsPerAddressMax: number;
+}
+
+/** Refuses connections beyond the limits, in all and from one address. */
+export function limitConnections(server: Server, limits: ConnectionLimits): void {
+  server.maxConnections = limits.connectionCountMax;
+  const countByAddress = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? '';
+    const count = (countByAddress.get(address) ?? 0) + 1;
+    countByAddress.set(address, count);
+    socket.once('close', () => {
+      const left = (countByAddress.get(address) ?? 1) - 1;
+      if (left === 0) countByAddress.delete(address);
+      else countByAddress.set(address, left);
+    });
+    if (count > limits.connectionsPerAddressMax) {
+      refuse(socket, 'too-many-requests', 'Too many connections come from this address.');
+    }
+  });
+}
+
+/** What could not even be read as a request, by the parser's codes. */
+const brokenRequests: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
+  ['HPE_HEADER_OVERFLOW', ['headers-too-large', 'The headers are longer than 16 KiB in all.']],
+  ['ERR_HTTP_REQUEST_TIMEOUT', ['request-timeout', 'The request did not arrive in time.']],
+  ['HPE_INVALID_METHOD', ['method-not-allowed', 'There is no such method.']],
+]);
+
+/** Answers what is not a request of HTTP, and closes the connection. */
+export function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [code, message] = brokenRequests.get(error.code ?? '') ?? [
+    'not-understood',
+    'This is not a request that HTTP allows.',
+  ];
+  refuse(socket, code, message);
+}
+
+function refuse(socket: Socket, code: ErrorCode, message: string): void {
+  const status = statusOf[code];
+  const { instance: _, ...problem } = toProblem(new CubeError(code, message), '');
+  const body = JSON.stringify(problem);
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+      ...(code === 'method-not-allowed' ? ['Allow: GET, POST, DELETE'] : []),
+      `Content-Type: ${PROBLEM_TYPE}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+    () => socket.destroy(),
+  );
+}

@@ -1,0 +1,154 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import { CubeError } from '../errors/cube-error.ts';
+import { describeValue } from '../errors/describe-value.ts';
+import { mediaTypeRefused } from './problem.ts';
+
+/**
+ * What is checked of every request before it is routed and before its body is read. A page in a
+ * user's browser can send requests to any address that the browser reaches; these checks see to
+ * it that none of them gets in, whether it names us in its own way (DNS rebinding: the Host) or
+ * speaks for another site (Origin, Sec-Fetch-Site).
+ */
+export interface Doors {
+  /** Names and addresses, beside those of the machine itself, by which clients may call us. */
+  readonly names: readonly string[];
+  /** The port we listen on; 80 as long as we listen on none. */
+  readonly port: () => number;
+}
+
+/** More headers than this are refused. */
+const HEADER_COUNT_MAX = 100;
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
+
+/** @throws CubeError `misdirected`, `forbidden` or `headers-too-large`. */
+export function checkDoors(request: IncomingMessage, doors: Doors): void {
+  if (request.rawHeaders.length > 2 * HEADER_COUNT_MAX) {
+    throw new CubeError('headers-too-large', `More than ${HEADER_COUNT_MAX} headers came.`);
+  }
+  const host = checkHost(request, doors);
+  checkOrigin(request, host);
+  const site = request.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+    throw new CubeError('forbidden', 'Requests made by pages of other sites are refused.');
+  }
+}
+
+/** The host as `name:port` in its one normal form. */
+function checkHost(request: IncomingMessage, doors: Doors): string {
+  const hosts = headerValues(request, 'host');
+  const [given] = hosts;
+  if (given === undefined || hosts.length > 1) {
+    throw new CubeError('misdirected', 'A request needs exactly one Host header.');
+  }
+  const host = normalizeHost(given);
+  const target = authorityOf(request);
+  const isAllowed = host !== undefined && allowedHosts(request, doors).has(host);
+  if (isAllowed && (target === undefined || normalizeHost(target) === host)) return host;
+  throw new CubeError(
+    'misdirected',
+    `The Host header ${describeValue(given, [])} does not name this server.`,
+    { hint: 'Call it by its address, or start it with the name as one of its own (--host-name).' },
+  );
+}
+
+function allowedHosts(request: IncomingMessage, doors: Doors): ReadonlySet<string> {
+  const port = doors.port();
+  const allowed = new Set<string>();
+  const { localAddress } = request.socket;
+  // An address, unlike a name, cannot be pointed at us by somebody else's DNS.
+  const own = localAddress === undefined ? [] : [withBrackets(plainAddress(localAddress))];
+  for (const name of [...LOOPBACK_NAMES, ...own, ...doors.names]) {
+    const host = normalizeHost(hasPort(name) ? name : `${withBrackets(name)}:${port}`);
+    if (host !== undefined) allowed.add(host);
+  }
+  return allowed;
+}
+
+function checkOrigin(request: IncomingMessage, host: string): void {
+  const origins = headerValues(request, 'origin');
+  if (origins.length === 0) return;
+  const [origin = ''] = origins;
+  const url = URL.parse(origin);
+  const isOwn =
+    origins.length === 1 &&
+    url?.protocol === 'http:' &&
+    url.origin === origin.toLowerCase() &&
+    normalizeHost(url.host) === host;
+  if (isOwn) return;
+  throw new CubeError('forbidden', 'Requests from pages of another origin are refused.');
+}
+
+/** Reads a host with an optional port; what is not one gives undefined. */
+function normalizeHost(text: string): string | undefined {
+  if (!/^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/.test(text)) {
+    return undefined;
+  }
+  const url = URL.parse(`http://${text}`);
+  if (url === null) return undefined;
+  const port = url.port === '' ? '80' : url.port;
+  return `${url.hostname.replace(/\.$/, '')}:${port}`;
+}
+
+function hasPort(name: string): boolean {
+  return isIP(name) === 0 && /:\d{1,5}$/.test(name);
+}
+
+function withBrackets(address: string): string {
+  return isIP(address) === 6 ? `[${address}]` : address;
+}
+
+/** `::ffff:10.0.0.1` is how a dual-stack socket writes 10.0.0.1. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+}
+
+/** The server that a target in absolute form names, as `GET http://host/path` does. */
+function authorityOf(request: IncomingMessage): string | undefined {
+  return /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1];
+}
+
+/** Every value of a header as it came; node:http keeps only one of some. */
+export function headerValues(request: IncomingMessage, name: string): readonly string[] {
+  return request.rawHeaders.filter(
+    (_, index) => index % 2 === 1 && request.rawHeaders[index - 1]?.toLowerCase() === name,
+  );
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether the other end of the connection is on this machine. */
+export function isLoopbackPeer(request: IncomingMessage): boolean {
+  const address = plainAddress(request.socket.remoteAddress ?? '');
+  const family = isIP(address);
+  return family !== 0 && loopback.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/**
+ * Checks how a body is encoded, before it is read. JSON comes also without a type, as plain text
+ * and, from `curl -d`, as a form.
+ *
+ * @throws CubeError `unsupported-media-type`.
+ */
+export function checkMediaType(request: IncomingMessage): void {
+  const encodings = headerValues(request, 'content-encoding');
+  if (encodings.some((encoding) => encoding.toLowerCase() !== 'identity')) {
+    throw mediaTypeRefused('may be right, but compressed bodies are not read');
+  }
+  const types = headerValues(request, 'content-type');
+  if (types.length > 1) throw mediaTypeRefused('was given twice');
+  const [type] = types;
+  if (type === undefined || type === '') return;
+  const match =
+    /^(application\/json|text\/plain|application\/x-www-form-urlencoded) *(?:; *charset="?([A-Za-z0-9-]{1,20})"? *)?$/i.exec(
+      type,
+    );
+  if (match === null)
+    throw mediaTypeRefused(`${describeValue(type, [])} is not one that Cube reads`);
+  const charset = match[2]?.toLowerCase() ?? 'utf-8';
+  if (charset === 'utf-8' || charset === 'utf8') return;
+  throw mediaTypeRefused(`names the character set ${charset}, but only UTF-8 is read`);
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { CubeError } from '../errors/cube-error.ts';
+import { invalidInput } from '../errors/input-issues.ts';
+import { type CubeEvent, type EventType, eventSchema, eventTypes } from '../event/event.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { taskIdSchema } from '../task/name.ts';
+import { headerValues } from './doors.ts';
+import { chooseMediaType } from './log-stream.ts';
+import type { ManagerService } from './manager-service.ts';
+import { flag, severalOf, text } from './query.ts';
+import { type AnyRoute, defineRoute } from './route.ts';
+import { sendStream } from './stream.ts';
+import { toEventReply } from './task-replies.ts';
+
+const HEARTBEAT_MS = 15_000;
+
+const AFTER_WANTED = 'a revision, which is a whole number from 0 on, or "oldest"';
+
+const revision = z
+  .union([z.literal('oldest'), z.string().regex(/^\d{1,15}$/)], AFTER_WANTED)
+  .transform((value) => (value === 'oldest' ? value : Number(value)));
+
+interface EventFilter {
+  readonly task?: string | undefined;
+  readonly node?: string | undefined;
+  readonly type?: readonly EventType[] | undefined;
+}
+
+/**
+ * The stream of events, as Server-Sent Events. A browser's EventSource that is cut off comes back
+ * with Last-Event-ID, which goes before `after`, and misses nothing.
+ */
+export function eventRoute(service: ManagerService, clock: Clock = systemClock): AnyRoute {
+  return defineRoute({
+    method: 'GET',
+    path: '/events',
+    access: 'token',
+    summary: 'Events as Server-Sent Events from any revision on: no gap, no repeat.',
+    query: {
+      after: revision
+        .optional()
+        .describe('Begin after this revision, or with the oldest kept. Default: with new ones.'),
+      follow: flag.default(true).describe('False: end with the newest event there is by now.'),
+      task: taskIdSchema.optional(),
+      node: text(63).optional(),
+      type: severalOf(eventTypes).optional(),
+    },
+    replies: {
+      200: {
+        description:
+          'Each event has its revision as id and an Event as data. One named "problem", without an id, tells why the stream ends.',
+        mediaType: 'text/event-stream',
+        schema: eventSchema,
+      },
+    },
+    handle: async ({ query, raw, requestId, signal }, reply) => {
+      chooseMediaType(raw.headers.accept, ['text/event-stream']);
+      const last = headerValues(raw, 'last-event-id').at(0);
+      const after = startOf(last ?? query.after, service);
+      const feed = new Feed(query, after);
+      return sendStream(reply, bounded(service, { after, follow: query.follow, signal }), {
+        mediaType: 'text/event-stream; charset=utf-8',
+        encode: (event) => feed.encode(event),
+        heartbeat: { everyMs: HEARTBEAT_MS, text: () => feed.heartbeat() },
+        encodeProblem: (problem) => `event: problem\ndata: ${JSON.stringify(problem)}\n\n`,
+        graceMs: 0,
+        clock,
+        requestId,
+        signal,
+      });
+    },
+  });
+}
+
+/** What one client is sent. */
+class Feed {
+  readonly #filter: EventFilter;
+  #seen: number;
+
+  constructor(filter: EventFilter, after: number) {
+    this.#filter = filter;
+    this.#seen = after;
+  }
+
+  encode(event: CubeEvent): string | undefined {
+    this.#seen = event.revision;
+    const { task, node, type } = this.#filter;
+    if (task !== undefined && event.taskId !== task) return undefined;
+    if (node !== undefined && event.node !== node) return undefined;
+    if (type !== undefined && !type.includes(event.type)) return undefined;
+    return `id: ${event.revision}\ndata: ${JSON.stringify(toEventReply(event))}\n\n`;
+  }
+
+  /**
+   * An id without data is no event, but moves the place from which a browser resumes: a client
+   * whose filter lets little through does not fall behind what is kept.
+   */
+  heartbeat(): string {
+    return `: heartbeat\nid: ${this.#seen}\n\n`;
+  }
+}
+
+/** The revision to begin after. @throws CubeError `invalid-input` or `pruned`. */
+function startOf(given: string | number | undefined, service: ManagerService): number {
+  const { floor, revision: newest } = service.status();
+  if (given === undefined) return newest;
+  if (given === 'oldest') return floor;
+  const after = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given;
+  if (typeof after === 'string') {
+    throw invalidInput('The Last-Event-ID header', [
+      { field: 'Last-Event-ID', got: JSON.stringify(after.slice(0, 70)), want: AFTER_WANTED },
+    ]);
+  }
+  if (after < floor) {
+    throw new CubeError('pruned', `Events up to revision ${floor} are not kept any more.`, {
+      hint: `Begin with the oldest that is kept, by after=${floor}, or read the tasks anew and follow from their revision.`,
+    });
+  }
+  if (after > newest) {
+    throw new CubeError(
+      'pruned',
+      `There is no revision ${after} here: the newest is ${newest}, so what you have seen is of another log.`,
+      { hint: 'Read the tasks anew and follow from their revision.' },
+    );
+  }
+  return after;
+}
+
+/** The service's events; without `follow` up to the newest of this moment. */
+async function* bounded(
+  service: ManagerService,
+  options: { readonly after: number; readonly follow: boolean; readonly signal: AbortSignal },
+): AsyncGenerator<CubeEvent, void, undefined> {
+  const { after, follow, signal } = options;
+  if (follow) {
+    yield* service.events(after, signal);
+    return;
+  }
+  const newest = service.status().revision;
+  if (after >= newest) return;
+  for await (const event of service.events(after, signal)) {
+    yield event;
+    if (event.revision >= newest) return;
+  }
+}

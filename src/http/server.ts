@@ -1,0 +1,373 @@
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { CubeError } from '../errors/cube-error.ts';
+import { parseInput } from '../errors/input-issues.ts';
+import { readJson } from '../errors/read-json.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { type Random, systemRandom } from '../lib/random.ts';
+import { type Access, type Authorize, createAuthorize } from './authorize.ts';
+import { limitConnections, refuseBrokenRequest } from './connection-limits.ts';
+import { checkDoors, checkMediaType, type Doors } from './doors.ts';
+import { securityHeaders } from './headers.ts';
+import { toListenError } from './listen-error.ts';
+import { createServerMetrics, type ServerMetrics } from './metrics.ts';
+import { type ApiInfo, describeApi, toFastifySchema } from './openapi.ts';
+import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
+import { type AnyRoute, FullReply } from './route.ts';
+import { statusOf } from './status-codes.ts';
+
+export interface DoorOptions {
+  /** Asked for as a bearer token on every path but /healthz. Default: none, for loopback only. */
+  readonly token?: string | undefined;
+  /** Host names, with or without a port, by which clients may call, beside our addresses. */
+  readonly names?: readonly string[] | undefined;
+  /** Takes tasks of the process runtime from other machines too. Default false. */
+  readonly allowRemoteProcess?: boolean | undefined;
+}
+
+export interface ServerLimits {
+  /** Connections in all. Default 2,000. */
+  readonly connectionCountMax: number;
+  /** Connections from one address. Default 200. */
+  readonly connectionsPerAddressMax: number;
+  /** A request must have come whole after so long, in milliseconds. Default 30,000. */
+  readonly requestMs: number;
+  /** Its headers after so long, in milliseconds. Default 10,000. */
+  readonly headersMs: number;
+}
+
+const defaultLimits: ServerLimits = {
+  connectionCountMax: 2000,
+  connectionsPerAddressMax: 200,
+  requestMs: 30_000,
+  headersMs: 10_000,
+};
+
+/** What both servers take. */
+export interface HttpServerOptions {
+  readonly logger: Logger;
+  readonly version: string;
+  readonly doors?: DoorOptions | undefined;
+  readonly limits?: Partial<ServerLimits> | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  /** Tells of the process itself at /metrics too. Default true. */
+  readonly hasProcessMetrics?: boolean | undefined;
+}
+
+export interface HttpServer {
+  /**
+   * Begins to listen; port 0 takes a free one.
+   *
+   * @throws CubeError `address-in-use`, or `configuration` for an address that is not ours.
+   */
+  listen(address: { readonly host: string; readonly port: number }): Promise<Listening>;
+  /** Ends open streams, lets requests finish for a moment, then cuts what is left. Repeatable. */
+  close(): Promise<void>;
+  /** For tests: a request without a socket. */
+  readonly inject: FastifyInstance['inject'];
+  /** Every route, with who may use it. */
+  readonly routes: readonly AnyRoute[];
+}
+
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+}
+
+/** What makes a server the manager's or the worker's. */
+export interface ServerParts {
+  readonly info: Omit<ApiInfo, 'version'>;
+  readonly routes: readonly AnyRoute[];
+  readonly metrics: ServerMetrics;
+}
+
+const BODY_BYTES_MAX = 1024 ** 2;
+const HEADER_BYTES_MAX = 16 * 1024;
+/** Longer parameters than any id or name. */
+const PARAMETER_LENGTH_MAX = 100;
+const KEEP_ALIVE_MS = 5000;
+/** How long requests may take to finish once the server closes, in milliseconds. */
+const CLOSE_GRACE_MS = 2000;
+
+/** @internal Metrics as the options ask for them. */
+export function metricsFor(options: HttpServerOptions): ServerMetrics {
+  return createServerMetrics({ hasDefaults: options.hasProcessMetrics ?? true });
+}
+
+/** @internal The common part of both servers. */
+export async function createHttpServer(
+  options: HttpServerOptions,
+  parts: ServerParts,
+): Promise<HttpServer> {
+  const server = new Server(options, parts);
+  await server.prepare();
+  return server;
+}
+
+class Server implements HttpServer {
+  readonly routes: readonly AnyRoute[];
+  readonly inject: FastifyInstance['inject'];
+  readonly #options: HttpServerOptions;
+  readonly #parts: ServerParts;
+  readonly #app: FastifyInstance;
+  readonly #authorize: Authorize;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  readonly #names: string[];
+  #port = 80;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: HttpServerOptions, parts: ServerParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#clock = options.clock ?? systemClock;
+    this.#names = [...(options.doors?.names ?? [])];
+    this.#authorize = createAuthorize(options.doors?.token);
+    this.routes = parts.routes;
+    const limits = { ...defaultLimits, ...options.limits };
+    const random = options.random ?? systemRandom;
+    this.#app = Fastify({
+      logger: false,
+      bodyLimit: BODY_BYTES_MAX,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      return503OnClosing: false,
+      exposeHeadRoutes: false,
+      forceCloseConnections: 'idle',
+      genReqId: () => random.uuid(),
+      requestIdHeader: false,
+      routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+      rewriteUrl: pathOf,
+      frameworkErrors: (error, request, reply) => this.#onFrameworkError(error, request, reply),
+      clientErrorHandler: refuseBrokenRequest,
+      http: {
+        maxHeaderSize: HEADER_BYTES_MAX,
+        headersTimeout: Math.min(limits.headersMs, limits.requestMs),
+        connectionsCheckingInterval: Math.min(1000, limits.headersMs),
+        // Checked by the doors, with our own words.
+        requireHostHeader: false,
+      },
+    });
+    this.inject = this.#app.inject.bind(this.#app);
+    limitConnections(this.#app.server, limits);
+  }
+
+  async prepare(): Promise<void> {
+    const app = this.#app;
+    app.setValidatorCompiler(() => () => true);
+    app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body);
+    });
+    app.addHook('onRequest', (request, reply, done) => this.#onRequest(request, reply, done));
+    app.addHook('onResponse', (request, reply, done) => {
+      this.#onResponse(request, reply);
+      done();
+    });
+    app.addHook('onRoute', (route) => {
+      if (Reflect.get(route.config ?? {}, 'access') === undefined) {
+        throw new Error(`Broken belief: ${route.url} says who may use it.`);
+      }
+    });
+    app.setNotFoundHandler((request) => {
+      throw new CubeError('not-found', `There is nothing at ${shownPath(request.raw)}.`, {
+        hint: 'GET /openapi.json tells every path.',
+      });
+    });
+    app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));
+    await describeApi(app, { ...this.#parts.info, version: this.#options.version });
+    for (const route of this.routes) this.#add(route);
+    this.#addDescription();
+    await app.ready();
+  }
+
+  async listen(address: { readonly host: string; readonly port: number }): Promise<Listening> {
+    // One socket for one name: the limits on connections belong to it.
+    const host = address.host === 'localhost' ? '127.0.0.1' : address.host;
+    try {
+      await this.#app.listen({ host, port: address.port });
+    } catch (error) {
+      throw toListenError(error, address);
+    }
+    const bound = this.#app.server.address();
+    this.#port = isAddressInfo(bound) ? bound.port : address.port;
+    const isAny = host === '0.0.0.0' || host === '::';
+    if (!isAny) this.#names.push(host);
+    const shown = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+    return { url: `http://${shown}:${this.#port}`, port: this.#port };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort();
+    const timer = this.#clock.setTimer(CLOSE_GRACE_MS, () =>
+      this.#app.server.closeAllConnections(),
+    );
+    await this.#app.close();
+    timer.cancel();
+  }
+
+  #doors(): Doors {
+    return { names: this.#names, port: () => this.#port };
+  }
+
+  #onRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+    try {
+      reply.headers(securityHeaders);
+      this.#enter(request, reply);
+    } catch (error) {
+      done(toCubeError(error));
+      return;
+    }
+    done();
+  }
+
+  /** Everything that is checked before a handler or a body is touched. */
+  #enter(request: FastifyRequest, reply: FastifyReply): void {
+    checkDoors(request.raw, this.#doors());
+    this.#authorize(request.raw, accessOf(request));
+    if (this.#closing.signal.aborted) throw new CubeError('unavailable', 'Cube is shutting down.');
+    if (request.is404) this.#checkMethod(request, reply);
+    else if (request.method === 'POST') checkMediaType(request.raw);
+  }
+
+  #checkMethod(request: FastifyRequest, reply: FastifyReply): void {
+    const allowed = this.routes
+      .filter((route) => matches(route.path, request.raw.url ?? ''))
+      .map((route) => route.method);
+    if (allowed.length === 0) return;
+    const allow = [...new Set(allowed)].join(', ');
+    reply.header('allow', allow);
+    throw new CubeError(
+      'method-not-allowed',
+      `${request.method} is not possible here, only ${allow}.`,
+    );
+  }
+
+  #add(route: AnyRoute): void {
+    this.#app.route({
+      method: route.method,
+      url: route.path,
+      schema: toFastifySchema(route),
+      config: { access: route.access },
+      bodyLimit: route.bodyBytesMax ?? BODY_BYTES_MAX,
+      handler: async (request, reply) => {
+        const result = await route.handle(
+          {
+            params: parseInput(route.params, request.params, 'The path'),
+            query: parseInput(route.query, { ...Object(request.query) }, 'The query'),
+            requestId: request.id,
+            raw: request.raw,
+            body: () => readBody(request),
+            signal: this.#signalFor(reply),
+          },
+          reply,
+        );
+        if (result === undefined) return reply;
+        const full = result instanceof FullReply ? result : new FullReply(200, result);
+        return reply
+          .code(full.status)
+          .headers({ 'content-type': 'application/json; charset=utf-8', ...full.headers })
+          .send(typeof full.body === 'string' ? full.body : JSON.stringify(full.body));
+      },
+    });
+  }
+
+  #addDescription(): void {
+    this.#app.route({
+      method: 'GET',
+      url: '/openapi.json',
+      schema: { hide: true } as object,
+      config: { access: 'token' satisfies Access },
+      handler: async (_request, reply) =>
+        reply.type('application/json; charset=utf-8').send(JSON.stringify(this.#app.swagger())),
+    });
+  }
+
+  #signalFor(reply: FastifyReply): AbortSignal {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    return AbortSignal.any([gone.signal, this.#closing.signal]);
+  }
+
+  #onFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+    reply.headers(securityHeaders);
+    try {
+      checkDoors(request.raw, this.#doors());
+      this.#authorize(request.raw, 'token');
+    } catch (refusal) {
+      this.#sendError(refusal, request, reply);
+      return;
+    }
+    this.#sendError(error, request, reply);
+  }
+
+  #sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = toCubeError(thrown);
+    if (error.code === 'internal') {
+      const fields = { err: error.cause ?? error, requestId: request.id };
+      this.#options.logger.error(fields, 'A request failed by a bug.');
+    }
+    if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+    if (error.retryable && statusOf[error.code] === 503) reply.header('retry-after', '1');
+    reply
+      .code(statusOf[error.code])
+      .header('content-type', PROBLEM_TYPE)
+      .send(JSON.stringify(toProblem(error, request.id)));
+  }
+
+  #onResponse(request: FastifyRequest, reply: FastifyReply): void {
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+    const { method } = request;
+    const status = reply.raw.statusCode;
+    this.#parts.metrics.observe({ route, method, status, seconds: reply.elapsedTime / 1000 });
+    this.#options.logger.debug(
+      { requestId: request.id, method, route, status, durationMs: Math.round(reply.elapsedTime) },
+      'Answered a request.',
+    );
+  }
+}
+
+function accessOf(request: FastifyRequest): Access | undefined {
+  if (request.is404) return 'token';
+  const access: unknown = Reflect.get(request.routeOptions.config, 'access');
+  return access === 'open' || access === 'token' ? access : undefined;
+}
+
+function readBody(request: FastifyRequest): unknown {
+  const bytes = request.body;
+  if (!(bytes instanceof Uint8Array) || bytes.length === 0) return undefined;
+  return readJson(bytes, 'The body');
+}
+
+/** A target in absolute form is routed by its path; the doors look at the rest. */
+function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '');
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+function shownPath(request: IncomingMessage): string {
+  return JSON.stringify(pathOf(request).split('?')[0]?.slice(0, 80));
+}
+
+function matches(pattern: string, url: string): boolean {
+  const steps = pattern.split('/');
+  const given = (url.split('?')[0] ?? '').split('/');
+  return (
+    steps.length === given.length &&
+    steps.every((step, index) => step.startsWith(':') || step === given[index])
+  );
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === 'object' && address !== null;
+}

@@ -1,0 +1,29 @@
+import type { CubeEvent } from '../event/event.ts';
+import { redactSpec, type Task } from '../task/task.ts';
+import type { NodeView, TaskView } from './manager-service.ts';
+
+/*
+ * Tasks and events come to the routes with their secrets. These functions are the only way out:
+ * nothing of a task or an event is sent that has not been through them.
+ */
+
+/** A task as replies show it. */
+export function toTaskReply(task: Task, observedAt?: string): object {
+  const shown = { ...task, spec: redactSpec(task.spec) };
+  return observedAt === undefined ? shown : { ...shown, observedAt };
+}
+
+/** As `toTaskReply`, for a task with the age of what is known of it. */
+export function toTaskViewReply(view: TaskView): object {
+  return toTaskReply(view.task, view.observedAt);
+}
+
+/** An event as replies show it. */
+export function toEventReply(event: CubeEvent): object {
+  return event.spec === undefined ? event : { ...event, spec: redactSpec(event.spec) };
+}
+
+/** A node as replies show it. */
+export function toNodeReply({ node, ...rest }: NodeView): object {
+  return { ...node, ...rest };
+}

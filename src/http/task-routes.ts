@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { eventSchema } from '../event/event.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { explanationSchema, taskPageSchema } from '../link/replies.ts';
+import { taskIdSchema } from '../task/name.ts';
+import { taskSchema } from '../task/task.ts';
+import { taskStates } from '../task/task-state.ts';
+import { logFormat, logParameters, logReply, toLogOptions } from './log-stream.ts';
+import type { ManagerService } from './manager-service.ts';
+import { labels, severalOf, text, wholeNumber } from './query.ts';
+import { type AnyRoute, defineRoute, FullReply } from './route.ts';
+import { sendStream } from './stream.ts';
+import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
+import { toEventReply, toTaskReply, toTaskViewReply } from './task-replies.ts';
+
+const params = { id: taskIdSchema };
+
+const taskReply = { description: 'The task.', schema: taskSchema };
+
+/** How long a stream's head waits for a first line, so that an early failure is a proper error. */
+const LOG_GRACE_MS = 250;
+
+/** The paths under /tasks of a manager. */
+export function taskRoutes(
+  service: ManagerService,
+  options: TaskRouteOptions,
+): readonly AnyRoute[] {
+  return [submitRoute(service, options), listRoute(service), ...oneTaskRoutes(service, options)];
+}
+
+export interface TaskRouteOptions {
+  readonly policy: SubmissionPolicy;
+  readonly clock?: Clock | undefined;
+}
+
+function submitRoute(service: ManagerService, { policy }: TaskRouteOptions): AnyRoute {
+  return defineRoute({
+    method: 'POST',
+    path: '/tasks',
+    access: 'token',
+    summary: 'Hand in a task; repeatable with an id of your own.',
+    body: submissionSchema,
+    replies: {
+      200: { ...taskReply, description: 'The task was there already.' },
+      201: { ...taskReply, description: 'The task, accepted and durable.' },
+    },
+    handle: async ({ body, raw, requestId }) => {
+      const wish = readTask(body(), raw, policy);
+      if (wish.kind === 'stop')
+        return toTaskViewReply(await service.stopTask(wish.id, { requestId }));
+      const { kind: _, ...submission } = wish;
+      const { task, created } = await service.submit(submission, { requestId });
+      return new FullReply(created ? 201 : 200, toTaskReply(task), {
+        location: `/tasks/${task.id}`,
+      });
+    },
+  });
+}
+
+function listRoute(service: ManagerService): AnyRoute {
+  return defineRoute({
+    method: 'GET',
+    path: '/tasks',
+    access: 'token',
+    summary: 'Tasks in the order of their submission, page by page.',
+    query: {
+      state: severalOf(taskStates).optional(),
+      name: text(63).optional(),
+      node: text(63).optional(),
+      label: labels.optional(),
+      limit: wholeNumber(1, 1000).default(100),
+      cursor: text(500).optional(),
+    },
+    replies: { 200: { description: 'A page.', schema: taskPageSchema } },
+    handle: async ({ query: { state, label, ...query } }) => {
+      const page = await service.listTasks({
+        ...withoutUndefined(query),
+        limit: query.limit,
+        ...(state === undefined ? {} : { states: state }),
+        ...(label === undefined ? {} : { labels: label }),
+      });
+      return { ...page, items: page.items.map(toTaskViewReply) };
+    },
+  });
+}
+
+function withoutUndefined<Value extends object>(
+  value: Value,
+): { [Key in keyof Value]?: Exclude<Value[Key], undefined> } {
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
+  return Object.fromEntries(entries) as { [Key in keyof Value]?: Exclude<Value[Key], undefined> };
+}
+
+function oneTaskRoutes(
+  service: ManagerService,
+  { clock = systemClock }: TaskRouteOptions,
+): readonly AnyRoute[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      path: '/tasks/:id',
+      access: 'token',
+      summary: 'One task.',
+      params,
+      replies: { 200: taskReply },
+      handle: async ({ params: { id } }) => toTaskViewReply(await service.getTask(id)),
+    }),
+    defineRoute({
+      method: 'DELETE',
+      path: '/tasks/:id',
+      access: 'token',
+      summary: 'Ask that a task runs no more. Replies once that is durable; repeatable.',
+      params,
+      replies: { 200: taskReply },
+      handle: async ({ params: { id }, requestId }) =>
+        toTaskViewReply(await service.stopTask(id, { requestId })),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/tasks/:id/logs',
+      access: 'token',
+      summary: "The output of a task's current attempt.",
+      params,
+      query: logParameters,
+      replies: { 200: logReply },
+      handle: async ({ params: { id }, query, raw, requestId, signal }, reply) => {
+        const format = logFormat(raw.headers.accept);
+        const lines = service.logs(id, toLogOptions(query), signal);
+        const options = { ...format, graceMs: LOG_GRACE_MS, clock, requestId, signal };
+        return sendStream(reply, lines, options);
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/tasks/:id/events',
+      access: 'token',
+      summary: 'The events of a task that are still kept, oldest first.',
+      params,
+      replies: {
+        200: { description: 'Events.', schema: z.object({ items: z.array(eventSchema) }) },
+      },
+      handle: async ({ params: { id } }) => ({
+        items: (await service.taskEvents(id)).map(toEventReply),
+      }),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/tasks/:id/placement',
+      access: 'token',
+      summary: 'How a task was placed or why it is not, with the verdict on every node.',
+      params,
+      replies: { 200: { description: 'The explanation.', schema: explanationSchema } },
+      handle: async ({ params: { id } }) => service.explain(id),
+    }),
+  ];
+}
