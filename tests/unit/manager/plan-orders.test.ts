@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type HeldAttempt,
+  heldKey,
+  planOrders,
+  withOrdersTaken,
+} from '../../../src/manager/plan-orders.ts';
+import type { Task } from '../../../src/task/task.ts';
+import type { TaskSpecInput } from '../../../src/task/task-spec.ts';
+import type { TaskStatus } from '../../../src/task/task-status.ts';
+import { makeTask, taskId } from '../../support/cluster.ts';
+
+const NODE = 'n1';
+
+function task(status: Partial<TaskStatus>, spec: Partial<TaskSpecInput> = {}): Task {
+  return makeTask(spec, { status: { node: NODE, attempt: 2, ...status } });
+}
+
+function held(attempt: number, more: Partial<HeldAttempt> = {}): HeldAttempt {
+  return { taskId: taskId(1), attempt, phase: 'running', stopOrdered: false, ...more };
+}
+
+function plan(tasks: readonly Task[], attempts: readonly HeldAttempt[]) {
+  const placed = tasks.filter(({ status }) => ['scheduled', 'running'].includes(status.state));
+  const map = new Map(attempts.map((one) => [heldKey(one), one]));
+  const context = {
+    node: NODE,
+    placed: placed.filter(({ status }) => status.node === NODE),
+    findTask: (id: string) => tasks.find((one) => one.id === id),
+  };
+  const orders = planOrders(map, context);
+  const again = planOrders(withOrdersTaken(map, orders), context);
+  expect(again, 'orders that were taken are not given again').toEqual({
+    run: [],
+    stop: [],
+    forget: [],
+  });
+  const keys = (list: readonly { readonly attempt: number }[]) => list.map((one) => one.attempt);
+  return { run: keys(orders.run), stop: keys(orders.stop), forget: keys(orders.forget) };
+}
+
+const none = { run: [], stop: [], forget: [] };
+
+describe('orders for a worker', () => {
+  it.each<[string, readonly Task[], readonly HeldAttempt[], object]>([
+    ['a placed task it lacks is to run', [task({ state: 'scheduled' })], [], { run: [2] }],
+    ['what it has is left alone', [task({ state: 'running' })], [held(2)], {}],
+    [
+      'an attempt found without a record is ordered, so that it is adopted',
+      [task({ state: 'running' })],
+      [held(2, { phase: 'orphan' })],
+      { run: [2] },
+    ],
+    [
+      'a task that is to stop is stopped',
+      [task({ state: 'running', desired: 'stopped' })],
+      [held(2)],
+      { stop: [2] },
+    ],
+    [
+      'a stop reaches it even if it may not have had the order to run',
+      [task({ state: 'scheduled', desired: 'stopped' })],
+      [],
+      { stop: [2] },
+    ],
+    [
+      'an unhealthy task is stopped, to be restarted',
+      [task({ state: 'running', health: 'unhealthy' })],
+      [held(2)],
+      { stop: [2] },
+    ],
+    [
+      'an unhealthy task that is never restarted runs on',
+      [task({ state: 'running', health: 'unhealthy' }, { restart: 'never' })],
+      [held(2)],
+      {},
+    ],
+    [
+      'the older attempt is only stopped while its successor starts here',
+      [task({ state: 'scheduled' })],
+      [held(1), held(2, { phase: 'preparing' })],
+      { stop: [1] },
+    ],
+    [
+      'the older attempt is forgotten when its successor runs',
+      [task({ state: 'running' })],
+      [held(1, { phase: 'ended' }), held(2)],
+      { forget: [1] },
+    ],
+    [
+      'an attempt whose task was placed elsewhere is forgotten',
+      [task({ state: 'running', node: 'n2' })],
+      [held(1)],
+      { forget: [1] },
+    ],
+    [
+      'the last attempt of an ended task is kept for its logs',
+      [task({ state: 'completed' })],
+      [held(2, { phase: 'ended' })],
+      {},
+    ],
+    [
+      'an attempt given up as lost is stopped when its node returns',
+      [task({ state: 'failed' })],
+      [held(2)],
+      { stop: [2] },
+    ],
+    ['an attempt of an unknown task is forgotten', [], [held(7)], { forget: [7] }],
+  ])('%s', (_, tasks, attempts, wanted) => {
+    expect(plan(tasks, attempts)).toEqual({ ...none, ...wanted });
+  });
+});
