@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { systemClock, timestamp } from '../../lib/clock.ts';
+import {
+  type DataIdentity,
+  identityPathOf,
+  readIdentityBeside,
+  type StoreRole,
+  writeIdentityBeside,
+} from './data-identity.ts';
+import {
+  createCollections,
+  createDatabase,
+  openDatabase,
+  readCounts,
+  readIdentity,
+  type Synchronous,
+  tableOf,
+} from './database.ts';
+import { ensurePrivateDirectory, flushDirectory, PRIVATE_FILE_MODE } from './durable-file.ts';
+import { assertKnownFormat, type FileHeader, readFileHeader } from './file-format.ts';
+import { LockRecord } from './lock-record.ts';
+import { assertLocalFileSystem } from './network-file-system.ts';
+import { damagedError, foreignError, judgeTrouble } from './storage-error.ts';
+import { readWriteAheadLog } from './write-ahead-log.ts';
+
+export interface DataFileOptions {
+  readonly path: string;
+  readonly role: StoreRole;
+  readonly collections: readonly string[];
+  readonly synchronous: Synchronous;
+}
+
+/**
+ * A data file that was found good, and is held by this process until closed.
+ *
+ * Beside the data file `cube.db` stand `cube.db-wal` (what was not moved into it yet),
+ * `cube.db.id` (which data should be there) and `cube.db.lock` (who holds it).
+ */
+export class DataFile {
+  readonly path: string;
+  readonly database: DatabaseSync;
+  /** How many records each collection has; whoever writes keeps it true. */
+  readonly counts: Map<string, number>;
+  readonly #lock: LockRecord;
+
+  private constructor(file: {
+    readonly path: string;
+    readonly database: DatabaseSync;
+    readonly counts: Map<string, number>;
+    readonly lock: LockRecord;
+  }) {
+    this.path = file.path;
+    this.database = file.database;
+    this.counts = file.counts;
+    this.#lock = file.lock;
+  }
+
+  /**
+   * Opens the data file, or makes it where there never was one. Whatever it refuses it leaves as
+   * it is.
+   *
+   * @throws CubeError `storage-…`, naming file, what was found and what was wanted.
+   */
+  static open(options: DataFileOptions): DataFile {
+    const directory = dirname(resolve(options.path));
+    ensurePrivateDirectory(directory);
+    assertLocalFileSystem(directory);
+    const path = toRealPath(resolve(options.path));
+    const lock = new LockRecord(path);
+    lock.assertFree();
+    const expected = readIdentityBeside(path);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) {
+      if (expected !== undefined) {
+        throw damagedError(path, `it is gone, though ${identityPathOf(path)} speaks of it`);
+      }
+      makeDataFile(path, options);
+    } else {
+      assertWhole(path, stats, expected !== undefined);
+      restoreKeptLog(path);
+    }
+    return DataFile.#hold(path, lock, options);
+  }
+
+  static #hold(path: string, lock: LockRecord, options: DataFileOptions): DataFile {
+    let database: DatabaseSync;
+    try {
+      database = openDatabase(path, options.synchronous);
+    } catch (error) {
+      throw judgeTrouble(error) === 'locked' ? lock.lockedError() : error;
+    }
+    try {
+      lock.take();
+      const counts = checkContents(database, path, options);
+      // The log begins anew, so that what a crash left in it is not mistaken for what follows.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      chmodSync(path, PRIVATE_FILE_MODE);
+      removeDrafts(path);
+      return new DataFile({ path, database, counts, lock });
+    } catch (error) {
+      database.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Moves the log into the file and lets go of both. */
+  close(): void {
+    this.database.close();
+    this.#lock.release();
+  }
+
+  /**
+   * Lets go of a file whose disk failed. SQLite removes the log when it closes, having moved it
+   * into the file; but after a failed flush the system may call pages flushed that are not. So the
+   * log is kept under a second name, and what it holds is moved again at the next opening.
+   */
+  abandon(): void {
+    const log = `${this.path}-wal`;
+    try {
+      rmSync(keptLogPathOf(this.path), { force: true });
+      linkSync(log, keptLogPathOf(this.path));
+    } catch {
+      // No log, or a disk that refuses all: then closing cannot do harm, or cannot do anything.
+    }
+    try {
+      this.database.close();
+    } finally {
+      restoreKeptLog(this.path);
+      this.#lock.release();
+    }
+  }
+}
+
+function keptLogPathOf(path: string): string {
+  return `${path}-wal.kept`;
+}
+
+function restoreKeptLog(path: string): void {
+  const kept = keptLogPathOf(path);
+  if (statSync(kept, { throwIfNoEntry: false }) === undefined) return;
+  const log = `${path}-wal`;
+  if (statSync(log, { throwIfNoEntry: false }) === undefined) renameSync(kept, log);
+  else rmSync(kept);
+  flushDirectory(dirname(path));
+}
+
+/** The file behind symbolic links: what stands beside it must be found from every name of it. */
+function toRealPath(path: string): string {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+    return join(realpathSync(dirname(path)), basename(path));
+  }
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw damagedError(path, 'it is a symbolic link that leads nowhere', error);
+  }
+}
+
+/** The file is built under another name, so that under its own it is never half made. */
+function makeDataFile(path: string, { role, collections }: DataFileOptions): void {
+  const draft = `${draftPathOf(path)}${randomUUID()}`;
+  const identity: DataIdentity = { id: randomUUID(), role, createdAt: timestamp(systemClock) };
+  try {
+    closeSync(openSync(draft, 'wx', PRIVATE_FILE_MODE));
+    chmodSync(draft, PRIVATE_FILE_MODE);
+    createDatabase(draft, identity, collections);
+    const descriptor = openSync(draft, 'r+');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    // A link, other than renaming, never takes the place of a file that another process made.
+    linkSync(draft, path);
+    flushDirectory(dirname(path));
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    if (!isTaken) throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function draftPathOf(path: string): string {
+  return `${path}.new-`;
+}
+
+/** Removes what a crash during the making of a data file may have left. */
+function removeDrafts(path: string): void {
+  const directory = dirname(path);
+  const prefix = basename(draftPathOf(path));
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
+  }
+}
+
+/** Looks at the file before SQLite does, which would mend or extend it. */
+function assertWhole(path: string, stats: Stats, isExpected: boolean): void {
+  if (!stats.isFile()) {
+    const what = stats.isDirectory() ? 'a directory' : 'no regular file';
+    throw damagedError(path, `it is ${what}`);
+  }
+  assertNothingMissing(path, readFileHeader(path, isExpected), stats.size);
+}
+
+/** A page that the file should have and has not must be in the log, else the file was cut. */
+function assertNothingMissing(path: string, header: FileHeader, size: number): void {
+  const log = readWriteAheadLog(path);
+  const pageCount = log.pageCount ?? header.pageCount;
+  for (let page = Math.floor(size / header.pageSize) + 1; page <= pageCount; page += 1) {
+    if (log.pages.has(page)) continue;
+    const wanted = pageCount * header.pageSize;
+    throw damagedError(path, `it was cut to ${size} bytes and should have ${wanted}`);
+  }
+}
+
+function checkContents(
+  database: DatabaseSync,
+  path: string,
+  { role, collections }: DataFileOptions,
+): Map<string, number> {
+  // The header was checked in the file; the log may hold a newer one.
+  const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
+  assertKnownFormat(path, Number(format));
+  checkIdentity(path, readIdentity(database, path), role);
+  const counts = readCounts(database, path);
+  createCollections(database, collections);
+  for (const collection of collections) {
+    const sql = `SELECT COUNT(*) AS count FROM ${tableOf(collection)}`;
+    const found = Number(database.prepare(sql).get()?.['count']);
+    const wanted = counts.get(collection) ?? 0;
+    if (found !== wanted) {
+      throw damagedError(path, `${collection} has ${found} records and should have ${wanted}`);
+    }
+    counts.set(collection, found);
+  }
+  return counts;
+}
+
+function checkIdentity(path: string, identity: DataIdentity, role: StoreRole): void {
+  if (identity.role !== role) {
+    throw foreignError(path, `the data file of a ${identity.role}`, `that of a ${role}`);
+  }
+  const expected = readIdentityBeside(path);
+  // A crash may have come between the making of the file and the writing of its identity.
+  if (expected === undefined) writeIdentityBeside(path, identity);
+  else if (expected.id !== identity.id) {
+    const wanted = `${expected.id}, as ${identityPathOf(path)} says`;
+    throw foreignError(path, `data file ${identity.id}`, wanted);
+  }
+}

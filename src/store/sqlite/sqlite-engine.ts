@@ -1,0 +1,141 @@
+import { statSync } from 'node:fs';
+import type { StatementSync } from 'node:sqlite';
+import { assert } from '../../lib/assert.ts';
+import { CollectionTable, type PageQuery } from './collection-table.ts';
+import type { DataFile } from './data-file.ts';
+import { createCountsWriter } from './database.ts';
+import { GroupReader } from './group-reader.ts';
+import type { ChecksummedRecord } from './record-checksum.ts';
+import type { Conflict, RecordPage, TransactionGroup } from './store-message.ts';
+
+/** Size of the log from which it is moved into the data file even under load. */
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Reads and writes an open data file. Every method is synchronous; it lives in a thread alone. */
+export class SqliteEngine {
+  readonly #file: DataFile;
+  readonly #collections: readonly string[];
+  readonly #tables: ReadonlyMap<string, CollectionTable>;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
+  readonly #logPages: StatementSync;
+  readonly #writeCounts: (counts: ReadonlyMap<string, number>) => void;
+  readonly #logPagesMax: number;
+
+  constructor(file: DataFile, collections: readonly string[]) {
+    const { database, path } = file;
+    this.#file = file;
+    this.#collections = collections;
+    this.#tables = new Map(
+      collections.map((name) => [name, new CollectionTable(database, path, name)]),
+    );
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+    this.#rollback = database.prepare('ROLLBACK');
+    this.#logPages = database.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#writeCounts = createCountsWriter(database);
+    const pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+    this.#logPagesMax = Math.floor(LOG_BYTES_MAX / pageSize);
+  }
+
+  /**
+   * Makes all transactions of a group durable with one flush, but for those whose comparison
+   * fails, which are named in what is returned. If it throws, none is made.
+   */
+  commit(group: TransactionGroup): readonly Conflict[] {
+    const conflicts: Conflict[] = [];
+    const counts = new Map(this.#file.counts);
+    this.#begin.run();
+    try {
+      const reader = new GroupReader(group, this.#collections);
+      let hasCountChanged = false;
+      for (let index = 0; index < group.size; index += 1) {
+        reader.nextTransaction();
+        const conflict = this.#compare(reader, index);
+        if (conflict !== undefined) conflicts.push(conflict);
+        const isChanged = this.#apply(reader, conflict === undefined, counts);
+        hasCountChanged ||= isChanged;
+      }
+      if (hasCountChanged) this.#writeCounts(counts);
+      this.#commit.run();
+    } catch (error) {
+      // Some errors roll back by themselves.
+      if (this.#file.database.isTransaction) this.#rollback.run();
+      throw error;
+    }
+    for (const [name, count] of counts) this.#file.counts.set(name, count);
+    return conflicts;
+  }
+
+  /** @throws CubeError `storage-damaged` */
+  find(collection: string, keyText: string): ChecksummedRecord | undefined {
+    return this.#table(collection).find(keyText);
+  }
+
+  /** @throws CubeError `storage-damaged` */
+  list(collection: string, query: PageQuery): RecordPage {
+    return this.#table(collection).page(query);
+  }
+
+  count(collection: string): number {
+    return this.#file.counts.get(collection) ?? 0;
+  }
+
+  /** Whether the log has grown so much that it must be moved into the file now. */
+  isLogLong(): boolean {
+    return Number(this.#logPages.get()?.['log']) >= this.#logPagesMax;
+  }
+
+  /** Moves what the log holds into the data file. The log keeps its size, and is written over. */
+  checkpoint(): void {
+    this.#file.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  }
+
+  /** The same, and gives the room that the log takes back to the disk. */
+  shrinkLog(): void {
+    this.#file.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  /** What data file and log take, in bytes. */
+  sizeBytes(): number {
+    const log = statSync(`${this.#file.path}-wal`, { throwIfNoEntry: false });
+    return statSync(this.#file.path).size + (log?.size ?? 0);
+  }
+
+  /** All comparisons are read, also after the first that fails: the reader must go on. */
+  #compare(reader: GroupReader, transaction: number): Conflict | undefined {
+    let conflict: Conflict | undefined;
+    for (let comparison = 0; comparison < reader.compareCount; comparison += 1) {
+      const { collection, keyText, version } = reader.nextComparison();
+      if (conflict !== undefined) continue;
+      const found = this.#table(collection).find(keyText)?.version ?? 0;
+      if (found !== version) conflict = { transaction, comparison, version: found };
+    }
+    return conflict;
+  }
+
+  /** Says whether a count changed. */
+  #apply(reader: GroupReader, isWanted: boolean, counts: Map<string, number>): boolean {
+    let hasChanged = false;
+    const step = (collection: string, by: number): void => {
+      counts.set(collection, (counts.get(collection) ?? 0) + by);
+      hasChanged = true;
+    };
+    for (let index = 0; index < reader.putCount; index += 1) {
+      const { collection, keyText, text } = reader.nextPut();
+      if (isWanted && this.#table(collection).put(keyText, text)) step(collection, 1);
+    }
+    for (let index = 0; index < reader.removeCount; index += 1) {
+      const { collection, keyText } = reader.nextRemoval();
+      if (isWanted && this.#table(collection).remove(keyText)) step(collection, -1);
+    }
+    return hasChanged;
+  }
+
+  #table(collection: string): CollectionTable {
+    const table = this.#tables.get(collection);
+    assert(table !== undefined, `the store has no collection ${collection}`);
+    return table;
+  }
+}

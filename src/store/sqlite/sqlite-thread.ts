@@ -1,0 +1,175 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type CubeError, isCubeError } from '../../errors/cube-error.ts';
+import { assert, assertNever } from '../../lib/assert.ts';
+import { systemClock, type Timer } from '../../lib/clock.ts';
+import { DataFile } from './data-file.ts';
+import type { ChecksummedRecord } from './record-checksum.ts';
+import { SqliteEngine } from './sqlite-engine.ts';
+import { fullError, judgeTrouble, toStorageError } from './storage-error.ts';
+import type {
+  RecordPage,
+  StoreAnswer,
+  StoreCall,
+  StoreFault,
+  StoreMessage,
+  StoreRequest,
+  ThreadOptions,
+  TransactionGroup,
+} from './store-message.ts';
+
+/**
+ * The thread in which SQLite lives, so that a slow disk never holds up the program. It answers
+ * each request in turn. A group is answered only after its commit has returned, which with
+ * `synchronous=FULL` is after its flush.
+ */
+class StoreThread {
+  readonly #port: MessagePort;
+  readonly #path: string;
+  readonly #file: DataFile;
+  readonly #engine: SqliteEngine;
+  /** After a failure that leaves unknown what the disk holds, every request gets this answer. */
+  #fault: StoreFault | undefined;
+  #idleTimer: Timer | undefined;
+  #commitCount = 0;
+
+  constructor(port: MessagePort, options: ThreadOptions) {
+    this.#port = port;
+    this.#file = DataFile.open(options);
+    this.#path = this.#file.path;
+    this.#engine = new SqliteEngine(this.#file, options.collections);
+  }
+
+  run(): void {
+    this.#port.on('message', ({ id, call }: StoreRequest) => {
+      this.#send({ kind: 'answer', id, answer: this.#answer(call) });
+      if (call.kind === 'commit') this.#tendLog();
+    });
+    this.#send({ kind: 'opened' });
+  }
+
+  #answer(call: StoreCall): StoreAnswer {
+    if (call.kind === 'close') return this.#close();
+    if (this.#fault !== undefined) return { kind: 'failed', fault: this.#fault };
+    try {
+      return this.#work(call);
+    } catch (error) {
+      return { kind: 'failed', fault: this.#judge(error, 'use') };
+    }
+  }
+
+  #work(call: Exclude<StoreCall, { kind: 'close' }>): StoreAnswer {
+    switch (call.kind) {
+      case 'commit':
+        return { kind: 'committed', conflicts: this.#commit(call.group) };
+      case 'find':
+        return { kind: 'records', page: toPage(this.#engine.find(call.collection, call.key)) };
+      case 'list':
+        return { kind: 'records', page: this.#engine.list(call.collection, call) };
+      case 'count':
+        return { kind: 'number', value: this.#engine.count(call.collection) };
+      case 'size':
+        return { kind: 'number', value: this.#engine.sizeBytes() };
+      default:
+        return assertNever(call);
+    }
+  }
+
+  #commit(group: TransactionGroup): ReturnType<SqliteEngine['commit']> {
+    this.#commitCount += 1;
+    try {
+      return this.#engine.commit(group);
+    } catch (error) {
+      if (judgeTrouble(error) !== 'full') throw error;
+      // What the log holds may fit into the file, and the log's own room is then free again.
+      this.#tend('shrink the log of', () => this.#engine.shrinkLog());
+      throw fullError(this.#path, error);
+    }
+  }
+
+  /** Keeps the log short: at once when it is long, else when nothing was written for a while. */
+  #tendLog(): void {
+    if (this.#fault !== undefined) return;
+    if (this.#engine.isLogLong()) {
+      this.#tend('move the log into', () => this.#engine.checkpoint());
+    }
+    this.#idleTimer ??= this.#armIdleTimer();
+  }
+
+  #armIdleTimer(): Timer {
+    const seen = this.#commitCount;
+    return systemClock.setTimer(IDLE_MS, () => {
+      this.#idleTimer = undefined;
+      if (this.#fault !== undefined) return;
+      if (seen !== this.#commitCount) this.#idleTimer = this.#armIdleTimer();
+      else this.#tend('move the log into', () => this.#engine.checkpoint());
+    });
+  }
+
+  /** Moving the log may wait when the disk is full; any other failure is one of the disk. */
+  #tend(what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const fields = { path: this.#path, reason: toStorageError(error, what, this.#path).message };
+      this.#send({ kind: 'warning', fields, message: 'The log of the store could not be moved.' });
+      if (judgeTrouble(error) !== 'full') this.#judge(error, what);
+    }
+  }
+
+  /** What the caller is told; closes the door behind a failure that leaves the disk unknown. */
+  #judge(error: unknown, what: string): StoreFault {
+    const seen = toStorageError(error, what, this.#path);
+    // A damaged record or a full disk is told to whoever met it; the rest of the data is sound.
+    const isFatal = !isCubeError(error);
+    const fault = toFault(seen, isFatal);
+    if (isFatal) this.#fault = fault;
+    return fault;
+  }
+
+  #close(): StoreAnswer {
+    this.#idleTimer?.cancel();
+    try {
+      if (this.#fault === undefined) this.#file.close();
+      else this.#file.abandon();
+      return { kind: 'closed' };
+    } catch (error) {
+      return {
+        kind: 'failed',
+        fault: toFault(toStorageError(error, 'close', this.#path), true),
+      };
+    } finally {
+      // With nobody listening, the thread ends by itself once the last answer is on its way.
+      this.#port.unref();
+    }
+  }
+
+  #send(message: StoreMessage): void {
+    this.#port.postMessage(message);
+  }
+}
+
+/** A pause in the writing after which there is time to tidy. */
+const IDLE_MS = 250;
+
+function toPage(record: ChecksummedRecord | undefined): RecordPage {
+  if (record === undefined) return { texts: [], versions: [] };
+  return { texts: [record.keyText, record.text], versions: [record.version] };
+}
+
+function toFault(error: CubeError, isFatal: boolean): StoreFault {
+  const { code, message, hint } = error;
+  return { code, message, hint, isFatal };
+}
+
+function main(port: MessagePort | null, options: ThreadOptions): void {
+  assert(port !== null, 'the store runs in a thread of its own');
+  try {
+    new StoreThread(port, options).run();
+  } catch (error) {
+    const seen = toStorageError(error, 'open', options.path);
+    const message: StoreMessage = { kind: 'refused', fault: toFault(seen, true) };
+    port.postMessage(message);
+  }
+}
+
+main(parentPort, workerData);

@@ -1,0 +1,82 @@
+import type { ErrorCode } from '../../errors/error-codes.ts';
+import type { StoreRole } from './data-identity.ts';
+import type { Synchronous } from './database.ts';
+
+/** What the store's thread is started with. */
+export interface ThreadOptions {
+  readonly path: string;
+  readonly role: StoreRole;
+  readonly collections: readonly string[];
+  readonly synchronous: Synchronous;
+}
+
+/**
+ * Transactions that share a flush, laid out flat: copying two arrays between threads is several
+ * times cheaper than copying the objects that they stand for.
+ *
+ * For each transaction `numbers` has the counts of its comparisons, puts and removals, then for
+ * each of these the index of its collection (for a comparison also the version); `texts` has their
+ * keys as stored, and for a put the JSON text after its key.
+ */
+export interface TransactionGroup {
+  readonly size: number;
+  readonly numbers: readonly number[];
+  readonly texts: readonly string[];
+}
+
+/** What is asked of the thread. Keys are as stored. */
+export type StoreCall =
+  | { readonly kind: 'commit'; readonly group: TransactionGroup }
+  | { readonly kind: 'find'; readonly collection: string; readonly key: string }
+  | {
+      readonly kind: 'list';
+      readonly collection: string;
+      readonly after: string | undefined;
+      readonly limit: number;
+      readonly reverse: boolean;
+    }
+  | { readonly kind: 'count'; readonly collection: string }
+  | { readonly kind: 'size' }
+  | { readonly kind: 'close' };
+
+/** A call as it crosses to the thread. */
+export interface StoreRequest {
+  readonly id: number;
+  readonly call: StoreCall;
+}
+
+/** A comparison that failed: the index of its transaction in the group, its own, what was found. */
+export interface Conflict {
+  readonly transaction: number;
+  readonly comparison: number;
+  readonly version: number;
+}
+
+/** Records laid out flat. */
+export interface RecordPage {
+  /** For each record its key as stored, then its JSON text. */
+  readonly texts: readonly string[];
+  readonly versions: readonly number[];
+}
+
+export interface StoreFault {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+  /** The store must be opened anew. */
+  readonly isFatal: boolean;
+}
+
+export type StoreAnswer =
+  | { readonly kind: 'committed'; readonly conflicts: readonly Conflict[] }
+  | { readonly kind: 'records'; readonly page: RecordPage }
+  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly fault: StoreFault };
+
+/** What crosses back from the thread. */
+export type StoreMessage =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'refused'; readonly fault: StoreFault }
+  | { readonly kind: 'warning'; readonly message: string; readonly fields: object }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: StoreAnswer };
