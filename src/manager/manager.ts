@@ -59,6 +59,7 @@ export class Manager {
   readonly #repository: ManagerRepository;
   #parts: Parts | undefined;
   #isStopped = false;
+  #storeBytes = 0;
 
   constructor(options: ManagerOptions) {
     this.#options = compileManagerOptions(options);
@@ -99,6 +100,7 @@ export class Manager {
       repository: this.#repository,
       limits: options.retention,
     });
+    this.#storeBytes = await this.#repository.sizeBytes();
     const startedAt = timestamp(clock);
     this.#parts = { reign, state, committer, log, times, schedule, nodes, retention, startedAt };
     schedule.start();
@@ -256,6 +258,7 @@ export class Manager {
 
   status(): ManagerSnapshot {
     const { reign, state, committer, startedAt } = this.#started();
+    this.#measureStore();
     const { scheduler, version } = this.#options;
     const problem = committer.problem?.message;
     return {
@@ -263,6 +266,7 @@ export class Manager {
       revision: state.revision,
       floor: state.floor,
       store: this.#repository.kind,
+      storeBytes: this.#storeBytes,
       scheduler: scheduler.name,
       taskCounts: state.taskCounts,
       nodeCount: state.nodes().length,
@@ -273,9 +277,16 @@ export class Manager {
     };
   }
 
-  /** What the store takes on its medium, in bytes. */
-  storeBytes(): Promise<number> {
-    return this.#repository.sizeBytes();
+  /** Measuring the store takes a moment, so that a status shows the size of the one before. */
+  #measureStore(): void {
+    this.#repository
+      .sizeBytes()
+      .then((bytes) => {
+        this.#storeBytes = bytes;
+      })
+      .catch((error: unknown) => {
+        this.#options.logger.debug({ err: error }, 'The store could not be measured.');
+      });
   }
 
   #started(): Parts {
@@ -318,6 +329,7 @@ export interface ManagerSnapshot extends Reign {
   readonly revision: number;
   readonly floor: number;
   readonly store: string;
+  readonly storeBytes: number;
   readonly scheduler: string;
   readonly taskCounts: Readonly<Record<TaskState, number>>;
   readonly nodeCount: number;
