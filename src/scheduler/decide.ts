@@ -55,20 +55,21 @@ function selectBest(
   scores: readonly number[],
   chosen: number,
 ): Placement['best'] {
-  const others: number[] = [];
-  for (const [index, score] of scores.entries()) {
-    if (index === chosen) continue;
-    const last = others.at(-1);
-    const isFull = others.length >= BEST_COUNT_MAX - 1;
-    if (isFull && last !== undefined && score >= (scores[last] ?? score)) continue;
-    const place = others.findIndex((other) => score < (scores[other] ?? score));
-    others.splice(place < 0 ? others.length : place, 0, index);
-    if (others.length >= BEST_COUNT_MAX) others.pop();
-  }
-  return [chosen, ...others].map((index) => ({
+  const best: { readonly node: string; readonly score: number }[] = [];
+  /** A score that is no lower cannot be among the best any more. */
+  let bar = Number.POSITIVE_INFINITY;
+  const entry = (index: number): { readonly node: string; readonly score: number } => ({
     node: feasible[index]?.node.name ?? '',
     score: scores[index] ?? 0,
-  }));
+  });
+  scores.forEach((score, index) => {
+    if (score >= bar || index === chosen) return;
+    const place = best.findIndex((other) => score < other.score);
+    best.splice(place < 0 ? best.length : place, 0, entry(index));
+    if (best.length === BEST_COUNT_MAX) best.pop();
+    if (best.length === BEST_COUNT_MAX - 1) bar = best.at(-1)?.score ?? bar;
+  });
+  return [entry(chosen), ...best];
 }
 
 interface RejectionGroup {

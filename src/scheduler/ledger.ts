@@ -8,7 +8,6 @@ import type { ClusterSnapshot, NodeSnapshot } from './scheduler.ts';
 /** What one placed task takes on its node. */
 interface Reservation {
   readonly node: string;
-  readonly attempt: number;
   readonly milliCores: number;
   readonly memory: number;
   readonly disk: number;
@@ -198,12 +197,11 @@ function emptyAccount(): Account {
 }
 
 function toReservation(task: Task): Reservation {
-  const { node, attempt } = task.status;
+  const { node } = task.status;
   assert(node !== undefined && isPlaced(task), `task ${task.id} is placed on a node`);
   const { cpu, memory, disk } = task.spec;
   return {
     node,
-    attempt,
     milliCores: cpu === undefined ? 0 : requestMilliCores(cpu),
     memory: memory ?? 0,
     disk: disk ?? 0,
@@ -217,7 +215,6 @@ function toReservation(task: Task): Reservation {
 function isSame(a: Reservation, b: Reservation): boolean {
   return (
     a.node === b.node &&
-    a.attempt === b.attempt &&
     a.ports.length === b.ports.length &&
     a.ports.every((port, index) => port === b.ports[index])
   );

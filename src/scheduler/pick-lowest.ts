@@ -16,21 +16,20 @@ export function pickLowest(
   let bestRank: number | undefined;
   const seed = hash(task.id, OFFSET_BASIS);
   const rankOf = (index: number): number => hash(candidates[index]?.node.name ?? '', seed);
-  for (const [index, score] of scores.entries()) {
+  scores.forEach((score, index) => {
     if (score < bestScore) {
       best = index;
       bestScore = score;
       bestRank = undefined;
-      continue;
+    } else if (score === bestScore) {
+      bestRank ??= rankOf(best);
+      const rank = rankOf(index);
+      if (rank < bestRank) {
+        best = index;
+        bestRank = rank;
+      }
     }
-    if (score !== bestScore) continue;
-    bestRank ??= rankOf(best);
-    const rank = rankOf(index);
-    if (rank < bestRank) {
-      best = index;
-      bestRank = rank;
-    }
-  }
+  });
   assert(best >= 0, 'there is a candidate with a finite score to pick');
   return best;
 }

@@ -242,6 +242,12 @@ describe('cores', () => {
       rejections: [],
     },
     {
+      when: 'accepts a request for all of a capacity that is no exact binary fraction',
+      spec: { cpu: 1.001 },
+      node: { capacity: { cpu: 1.001, memory: GIB, disk: 0 } },
+      rejections: [],
+    },
+    {
       when: 'says that nothing is free where more is promised than there is',
       spec: { cpu: 1 },
       promised: committed(5),

@@ -132,6 +132,14 @@ describe('epvm', () => {
     expect(chosenBy(epvm, [filled('n1', 0.1, 0.9), filled('n2', 0.5, 0.5)], task)).toBe('n2');
   });
 
+  it('does not even score a node on which the task does not fit', () => {
+    const nodes = [filled('n1', 0.97, 0.2), filled('n2', 0.9, 0.9)];
+    const { chosen, placement } = decide(epvm, task, makeSnapshot(nodes));
+    expect(chosen).toBe('n2');
+    expect(placement.best.map(({ node }) => node)).toEqual(['n2']);
+    expect(placement.rejected.map(({ code }) => code)).toEqual(['cpu-short']);
+  });
+
   it('counts disk only for a task that asks for it', () => {
     const full = makeNodeSnapshot(makeNode('n1'), {
       committed: { cpu: 0, memory: 0, disk: 90 * GIB },
@@ -223,6 +231,15 @@ describe('round robin', () => {
 });
 
 describe('every policy', () => {
+  test.each(schedulerNames)('%s never chooses a dead node, however empty it is', (name) => {
+    const nodes = [
+      makeNodeSnapshot(makeNode('n1', { liveness: 'down' })),
+      filled('n2', 0.9, 0.9),
+      makeNodeSnapshot(makeNode('n3', { capacity: { cpu: 0, memory: 0, disk: 0 } })),
+    ];
+    expect(chosenBy(createScheduler(name), nodes, makeTask({ cpu: 1 }))).toBe('n2');
+  });
+
   test.each(schedulerNames)('%s is created by its name', (name) => {
     expect(createScheduler(name).name).toBe(name);
   });
