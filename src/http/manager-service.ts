@@ -2,9 +2,11 @@ import type { CubeEvent } from '../event/event.ts';
 import type { Announcement, JoinReply, LogLine, LogOptions } from '../link/protocol.ts';
 import type { Node, NodeStats, Resources } from '../node/node.ts';
 import type { Placement, Verdict } from '../task/placement.ts';
+import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
-import type { TaskSpec } from '../task/task-spec.ts';
 import type { TaskState } from '../task/task-state.ts';
+
+export type { Submission, Submitted } from '../task/submission.ts';
 
 /**
  * What the manager's HTTP routes need of a manager; `Manager` fits it. Tasks and events come with
@@ -51,21 +53,9 @@ export interface ManagerService {
   status(): ManagerStatus;
 }
 
-export interface Submission {
-  /** Chosen by the client so that it can repeat the request; made here if absent. */
-  readonly id?: string | undefined;
-  readonly spec: TaskSpec;
-}
-
 /** Where a request came from, for the record of causes. */
 export interface RequestOrigin {
   readonly requestId: string;
-}
-
-export interface Submitted {
-  readonly task: Task;
-  /** False when the task was there already. */
-  readonly created: boolean;
 }
 
 export interface TaskView {

@@ -14,7 +14,7 @@
  *
  * A worker's store:
  *
- *     meta      identity           {id, cluster, epoch}
+ *     meta      identity           {cluster, epoch, sequence}
  *     attempts  <task id>/<n>      what is to run and what is known of it
  */
 export const managerCollections = ['meta', 'tasks', 'nodes', 'events', 'base'] as const;

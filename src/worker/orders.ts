@@ -1,0 +1,208 @@
+import { CubeError } from '../errors/cube-error.ts';
+import {
+  type Assignments,
+  type AttemptKey,
+  type Observation,
+  PROTOCOL_VERSION,
+  type RunOrder,
+} from '../link/protocol.ts';
+import { type AttemptRecord, STANDALONE } from '../store/attempt-repository.ts';
+import type { RuntimeName, TaskSpec } from '../task/task-spec.ts';
+import type { BookDraft } from './attempt-book.ts';
+
+/** What orders are judged against, beside the book. */
+export interface OrderContext {
+  /** The moment, RFC 3339. */
+  readonly now: string;
+  /** The cluster named in the identity file; binds even where the store was lost. */
+  readonly pinnedCluster: string | undefined;
+  /** Instances of this worker without a record: attempt by attempt, and where each one is. */
+  readonly findOrphans: (taskId: string) => readonly Orphan[];
+}
+
+export interface Orphan extends AttemptKey {
+  readonly runtime: RuntimeName;
+}
+
+/**
+ * Writes a manager's orders into the draft; repeating that changes nothing.
+ *
+ * A stop is never taken back, and an attempt lower than one already known never starts: orders may
+ * arrive late and in any order.
+ *
+ * @throws CubeError `wrong-cluster`, `stale-epoch`, or `invalid-input` for another protocol.
+ */
+export function takeOrders(
+  draft: BookDraft,
+  assignments: Assignments,
+  context: OrderContext,
+): void {
+  takeReign(draft, assignments, context.pinnedCluster);
+  const orders = new Orders(draft, assignments.cluster, context);
+  for (const order of assignments.run) orders.run(order);
+  for (const key of assignments.stop) orders.stop(key);
+  for (const key of assignments.forget) orders.forget(key);
+}
+
+/** Checks whose reign it is, and records a newer one. */
+export function takeReign(
+  draft: BookDraft,
+  reign: { readonly cluster: string; readonly epoch: number; readonly protocol?: number },
+  pinnedCluster: string | undefined,
+): void {
+  if (reign.protocol !== undefined && reign.protocol !== PROTOCOL_VERSION) {
+    throw new CubeError(
+      'invalid-input',
+      `The manager speaks protocol ${reign.protocol}, this worker speaks ${PROTOCOL_VERSION}.`,
+      { hint: 'Run the same version of Cube on manager and workers.' },
+    );
+  }
+  const cluster = draft.cluster ?? pinnedCluster;
+  if (cluster !== undefined && cluster !== reign.cluster) {
+    throw new CubeError(
+      'wrong-cluster',
+      `This worker belongs to cluster ${cluster}; the manager is of cluster ${reign.cluster}.`,
+      { hint: 'Start the worker with a data directory of its own for the other cluster.' },
+    );
+  }
+  if (reign.epoch < draft.epoch) {
+    throw new CubeError(
+      'stale-epoch',
+      `The orders are of epoch ${reign.epoch}, and this worker obeys epoch ${draft.epoch}.`,
+      { hint: 'Another manager has taken over this cluster; stop the older one.' },
+    );
+  }
+  if (draft.cluster === undefined || reign.epoch > draft.epoch) {
+    draft.setReign(reign.cluster, reign.epoch);
+  }
+}
+
+/** The record of a new attempt that is to run. */
+export function newAttempt(order: {
+  readonly key: AttemptKey;
+  readonly cluster: string;
+  readonly spec: TaskSpec;
+  readonly now: string;
+}): Omit<AttemptRecord, 'sequence'> {
+  const { key, cluster, spec, now } = order;
+  return {
+    taskId: key.taskId,
+    attempt: key.attempt,
+    cluster,
+    runtime: spec.runtime,
+    spec,
+    desired: 'running',
+    observation: preparing(key),
+    createdAt: now,
+  };
+}
+
+class Orders {
+  readonly #draft: BookDraft;
+  readonly #cluster: string;
+  readonly #context: OrderContext;
+
+  constructor(draft: BookDraft, cluster: string, context: OrderContext) {
+    this.#draft = draft;
+    this.#cluster = cluster;
+    this.#context = context;
+  }
+
+  run(order: RunOrder): void {
+    const known = this.#draft.ofTask(order.taskId);
+    // The same attempt again, a delayed older one, or an id that a task given here directly has.
+    if (known.some((one) => one.attempt >= order.attempt || one.cluster === STANDALONE)) return;
+    for (const older of known) this.#supersede(older, order.attempt);
+    for (const orphan of this.#context.findOrphans(order.taskId)) {
+      if (orphan.attempt < order.attempt && this.#draft.find(orphan) === undefined) {
+        this.#fence(orphan, 'stopped');
+      }
+    }
+    const { spec } = order;
+    this.#draft.put(
+      newAttempt({ key: order, cluster: this.#cluster, spec, now: this.#context.now }),
+    );
+  }
+
+  stop(key: AttemptKey): void {
+    const record = this.#draft.find(key);
+    if (record === undefined) this.#fence(key, 'stopped');
+    else if (record.desired === 'running' && record.cluster !== STANDALONE) {
+      this.#draft.put({ ...record, desired: 'stopped' });
+    }
+  }
+
+  forget(key: AttemptKey): void {
+    const record = this.#draft.find(key);
+    if (record === undefined) this.#fence(key, 'forgotten');
+    else if (record.desired !== 'forgotten' && record.cluster !== STANDALONE) {
+      this.#draft.put({ ...record, desired: 'forgotten' });
+    }
+  }
+
+  /** One attempt of a task at a time: the older one makes room. */
+  #supersede(older: AttemptRecord, attempt: number): void {
+    if (older.desired !== 'running' || older.observation.phase === 'ended') return;
+    this.#draft.put({
+      ...older,
+      desired: 'stopped',
+      stopReason: {
+        code: 'stopped-by-user',
+        message: `Stopped, since attempt ${attempt} of the same task replaces it here.`,
+      },
+    });
+  }
+
+  /** A record of an attempt that must not run, though nothing more is known of it here. */
+  #fence(key: AttemptKey, desired: 'stopped' | 'forgotten'): void {
+    const orphan = this.#context.findOrphans(key.taskId).find((one) => one.attempt === key.attempt);
+    const record = {
+      taskId: key.taskId,
+      attempt: key.attempt,
+      cluster: this.#cluster,
+      desired,
+      createdAt: this.#context.now,
+    };
+    if (orphan !== undefined) {
+      this.#draft.put({ ...record, runtime: orphan.runtime, observation: preparing(key) });
+      return;
+    }
+    const isGone = desired === 'forgotten';
+    this.#draft.put({
+      ...record,
+      ...(isGone ? { gone: true } : {}),
+      observation: neverRan(key, this.#context.now),
+    });
+  }
+}
+
+function preparing(key: AttemptKey): Observation {
+  return { taskId: key.taskId, attempt: key.attempt, phase: 'preparing' };
+}
+
+function neverRan(key: AttemptKey, now: string): Observation {
+  return {
+    taskId: key.taskId,
+    attempt: key.attempt,
+    phase: 'ended',
+    ended: {
+      reason: { code: 'stopped-by-user', message: 'This worker knows of no such attempt.' },
+      finishedAt: now,
+    },
+  };
+}
+
+/** What is kept of an attempt of which nothing is left: that it must not start again. */
+export function goneRecord(record: AttemptRecord): Omit<AttemptRecord, 'sequence'> {
+  const { taskId, attempt, cluster, runtime, createdAt } = record;
+  return {
+    taskId,
+    attempt,
+    cluster,
+    ...(runtime === undefined ? {} : { runtime }),
+    desired: 'forgotten',
+    gone: true,
+    observation: neverRan(record, createdAt),
+    createdAt,
+  };
+}

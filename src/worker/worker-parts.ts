@@ -1,0 +1,159 @@
+import type { JoinReply } from '../link/protocol.ts';
+import type { NodeFacts, RuntimeFact } from '../node/node.ts';
+import { STANDALONE } from '../store/attempt-repository.ts';
+import type { RuntimeName } from '../task/task-spec.ts';
+import { Announcer } from './announcer.ts';
+import { AttemptBook } from './attempt-book.ts';
+import { HealthMonitor } from './health/health-monitor.ts';
+import { MachineGauge } from './machine-gauge.ts';
+import type { Orphan } from './orders.ts';
+import { RuntimeWatcher } from './runtime-watcher.ts';
+import { Slots } from './slots.ts';
+import { StandaloneTasks, stopStandalone } from './standalone-tasks.ts';
+import { TaskRunners } from './task-runners.ts';
+import { Waker } from './waker.ts';
+import type { CompleteWorkerOptions } from './worker-options.ts';
+
+/** What the parts ask of the worker that they make up. */
+export interface WorkerHooks {
+  readonly facts: () => NodeFacts;
+  readonly heartbeatMs: () => number;
+  readonly onJoined: (reply: JoinReply) => Promise<void>;
+}
+
+/** Everything of a worker that lives, wired together. */
+export interface WorkerParts {
+  readonly book: AttemptBook;
+  readonly standalone: StandaloneTasks;
+  readonly gauge: MachineGauge;
+  readonly announcer: Announcer | undefined;
+  readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
+  readonly findOrphans: (taskId: string) => readonly Orphan[];
+  readonly orphans: () => readonly (Orphan & { readonly cluster: string })[];
+  readonly runtimeFacts: () => RuntimeFact[];
+  start(): Promise<void>;
+  /** Stops every task and waits until all have ended. */
+  stopTasks(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Opens the store and makes the parts; none of them does anything before `start`. */
+export async function openWorkerParts(
+  options: CompleteWorkerOptions,
+  hooks: WorkerHooks,
+): Promise<WorkerParts> {
+  const { clock, random, machine, prober } = options;
+  const logger = options.logger.child({ worker: options.name });
+  const book = await AttemptBook.open(options.store);
+  const watchers = new Map<RuntimeName, RuntimeWatcher>();
+  const findWatcher = (name: RuntimeName): RuntimeWatcher | undefined => watchers.get(name);
+  const slots = new Slots(options.startConcurrency);
+  const runners = new TaskRunners({ book, findWatcher, slots, clock, random, logger });
+  const announcer = createAnnouncer(options, hooks, book);
+  for (const runtime of options.runtimes) {
+    const watcher = new RuntimeWatcher({
+      runtime,
+      book,
+      clock,
+      logger,
+      compareMs: options.compareMs,
+      probeMs: options.probeMs,
+      wake: (key) => runners.wake(key.taskId),
+      onFactChanged: () => announcer?.nudge(),
+    });
+    watchers.set(runtime.name, watcher);
+  }
+  const health = new HealthMonitor({ book, findWatcher, prober, clock, logger });
+  const gauge = new MachineGauge({ machine, clock, logger, intervalMs: options.heartbeatMs });
+  const standalone = new StandaloneTasks({ book, node: options.name, clock, random, logger });
+  const orphans = () => [...watchers.values()].flatMap((watcher) => watcher.orphans());
+  return {
+    book,
+    standalone,
+    gauge,
+    announcer,
+    findWatcher,
+    orphans,
+    findOrphans: (taskId) => orphans().filter((one) => one.taskId === taskId),
+    runtimeFacts: () => Array.from(watchers.values(), (watcher) => watcher.fact),
+
+    async start() {
+      book.subscribe((changes) => runners.onChanges(changes));
+      book.subscribe((changes) => health.onChanges(changes));
+      await Promise.all([gauge.start(), ...Array.from(watchers.values(), (one) => one.start())]);
+      health.start();
+      standalone.start();
+      for (const taskId of tasksToWake(book, findWatcher)) runners.wake(taskId);
+      announcer?.start();
+    },
+
+    stopTasks: () => stopAllTasks(book),
+
+    async stop() {
+      await announcer?.stop();
+      await standalone.stop();
+      await health.stop();
+      await runners.stop();
+      await Promise.all(Array.from(watchers.values(), (watcher) => watcher.stop()));
+      await gauge.stop();
+      await book.settle();
+    },
+  };
+}
+
+function createAnnouncer(
+  options: CompleteWorkerOptions,
+  hooks: WorkerHooks,
+  book: AttemptBook,
+): Announcer | undefined {
+  const { managerLink, clock, random, identity } = options;
+  if (managerLink === undefined) return undefined;
+  return new Announcer({
+    link: managerLink,
+    facts: hooks.facts,
+    cluster: () => book.cluster ?? identity.cluster,
+    heartbeatMs: hooks.heartbeatMs,
+    onJoined: hooks.onJoined,
+    clock,
+    random,
+    logger: options.logger.child({ worker: options.name }),
+  });
+}
+
+/** Tasks that no comparison with a runtime would wake: those that wait for time, or for nothing. */
+function tasksToWake(
+  book: AttemptBook,
+  findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined,
+): Set<string> {
+  const taskIds = new Set<string>();
+  for (const { taskId, runtime, restart } of book.all()) {
+    const isWatched = runtime !== undefined && findWatcher(runtime) !== undefined;
+    if (!isWatched || restart?.delayMs !== undefined) taskIds.add(taskId);
+  }
+  return taskIds;
+}
+
+const WITH_WORKER = {
+  code: 'stopped-by-user',
+  message: 'Stopped together with its worker.',
+} as const;
+
+async function stopAllTasks(book: AttemptBook): Promise<void> {
+  const waker = new Waker();
+  const unsubscribe = book.subscribe(() => waker.wake());
+  try {
+    await book.commit((draft) => {
+      for (const { taskId, attempt } of book.all()) {
+        const record = draft.find({ taskId, attempt });
+        if (record === undefined || record.desired !== 'running') continue;
+        if (record.cluster === STANDALONE) stopStandalone(draft, record);
+        else if (record.observation.phase !== 'ended') {
+          draft.put({ ...record, desired: 'stopped', stopReason: WITH_WORKER });
+        }
+      }
+    });
+    while ([...book.all()].some((one) => one.observation.phase !== 'ended')) await waker.wait();
+  } finally {
+    unsubscribe();
+  }
+}

@@ -1,0 +1,228 @@
+import { CubeError } from '../errors/cube-error.ts';
+import { assert } from '../lib/assert.ts';
+import { timestamp } from '../lib/clock.ts';
+import {
+  type Assignments,
+  type AttemptKey,
+  type JoinReply,
+  type LogLine,
+  type LogOptions,
+  PROTOCOL_VERSION,
+  type StreamItem,
+  type WorkerList,
+} from '../link/protocol.ts';
+import type { NodeFacts, NodeStats } from '../node/node.ts';
+import { STANDALONE } from '../store/attempt-repository.ts';
+import type { Submission, Submitted } from '../task/submission.ts';
+import type { Task } from '../task/task.ts';
+import { attemptLogs } from './attempt-logs.ts';
+import { takeOrders, takeReign } from './orders.ts';
+import { streamReports } from './report-stream.ts';
+import {
+  type CompleteWorkerOptions,
+  completeWorkerOptions,
+  type WorkerOptions,
+} from './worker-options.ts';
+import { openWorkerParts, type WorkerParts } from './worker-parts.ts';
+
+export type { ManagerLink, WorkerOptions } from './worker-options.ts';
+
+export interface StopWorkerOptions {
+  /** Stop all tasks first, each within its own time-out. Default: they run on. */
+  readonly stopTasks?: boolean;
+}
+
+/** A worker that has not been started. Neither the store nor a runtime is touched before. */
+export function createWorker(options: WorkerOptions): Worker {
+  return new Worker(completeWorkerOptions(options));
+}
+
+type WorkerPhase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
+
+/**
+ * Runs tasks on one machine: those that a manager orders, and those given to it directly. What
+ * it is told is on its disk before it acts or answers; what runs goes on when it stops or dies,
+ * and is found again by the next worker on the same store and identity.
+ */
+export class Worker {
+  readonly #options: CompleteWorkerOptions;
+  readonly #abort = new AbortController();
+  #phase: WorkerPhase = 'new';
+  #parts: WorkerParts | undefined;
+  #heartbeatMs: number;
+  #streams = new Set<AbortController>();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: CompleteWorkerOptions) {
+    this.#options = options;
+    this.#heartbeatMs = options.heartbeatMs;
+  }
+
+  /**
+   * Reads the store, finds what runs, and begins to serve. A runtime that does not answer does not
+   * hold it up for more than a few seconds.
+   *
+   * @throws CubeError of the store, such as `storage-damaged`; nothing has been touched then.
+   */
+  async start(): Promise<void> {
+    assert(this.#phase === 'new', 'a worker is started once');
+    this.#phase = 'starting';
+    const parts = await openWorkerParts(this.#options, {
+      facts: () => this.facts(),
+      heartbeatMs: () => this.#heartbeatMs,
+      onJoined: (reply) => this.#onJoined(reply),
+    });
+    this.#parts = parts;
+    if (this.#abort.signal.aborted) return;
+    await parts.start();
+    if (this.#phase === 'starting') this.#phase = 'running';
+    this.#saveCluster();
+  }
+
+  /**
+   * Ends all that the worker does; open streams hand out what is recorded and end. Tasks run on
+   * unless asked otherwise. May be called again, and at any time.
+   */
+  stop(options: StopWorkerOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options);
+    return this.#stopped;
+  }
+
+  async #stop(options: StopWorkerOptions): Promise<void> {
+    const parts = this.#parts;
+    if (options.stopTasks === true && parts !== undefined) await parts.stopTasks();
+    this.#phase = 'stopping';
+    this.#abort.abort(new CubeError('unavailable', 'The worker is stopping.'));
+    await parts?.stop();
+    for (const stream of this.#streams) stream.abort();
+    this.#phase = 'stopped';
+  }
+
+  /** @see WorkerService.assign */
+  async assign(assignments: Assignments): Promise<void> {
+    const { book, findOrphans } = this.#serving();
+    const { identity, clock } = this.#options;
+    const context = { now: timestamp(clock), pinnedCluster: identity.cluster, findOrphans };
+    const before = book.cluster;
+    await book.commit((draft) => takeOrders(draft, assignments, context));
+    if (before === undefined) this.#saveCluster();
+  }
+
+  list(): WorkerList {
+    const { book, orphans } = this.#serving();
+    const cluster = this.#cluster();
+    const observations = [...book.all()]
+      .filter((one) => one.cluster !== STANDALONE && one.gone !== true)
+      .map((one) => one.observation);
+    return {
+      protocol: PROTOCOL_VERSION,
+      ...(cluster === undefined ? {} : { cluster }),
+      facts: this.facts(),
+      sequence: book.sequence,
+      observations,
+      orphans: orphans()
+        .filter((one) => one.cluster === cluster)
+        .map(({ taskId, attempt }) => ({ taskId, attempt })),
+    };
+  }
+
+  async *reports(sequence: number, signal: AbortSignal): AsyncGenerator<StreamItem, void> {
+    const { book, announcer } = this.#serving();
+    const ending = new AbortController();
+    this.#streams.add(ending);
+    announcer?.onStreamOpened();
+    try {
+      const options = {
+        book,
+        clock: this.#options.clock,
+        heartbeatMs: () => this.#heartbeatMs,
+        heartbeat: () => this.#heartbeat(),
+      };
+      yield* streamReports(options, sequence, AbortSignal.any([signal, ending.signal]));
+    } finally {
+      this.#streams.delete(ending);
+      announcer?.onStreamClosed();
+    }
+  }
+
+  /** @throws CubeError `not-found`. */
+  logs(key: AttemptKey, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+    const { book, findWatcher, findOrphans } = this.#serving();
+    const findOrphan = (wanted: AttemptKey) =>
+      findOrphans(wanted.taskId).find((one) => one.attempt === wanted.attempt);
+    const either = AbortSignal.any([signal, this.#abort.signal]);
+    return attemptLogs({ book, findWatcher, findOrphan }, key, { ...options, signal: either });
+  }
+
+  facts(): NodeFacts {
+    const { identity, name, address, capacity, labels, bindRoots, version } = this.#options;
+    return {
+      id: identity.id,
+      name,
+      address: typeof address === 'function' ? address() : address,
+      capacity,
+      labels,
+      runtimes: this.#parts?.runtimeFacts() ?? [],
+      bindRoots: [...bindRoots],
+      version,
+    };
+  }
+
+  stats(): NodeStats {
+    const { book, gauge } = this.#serving();
+    let taskCount = 0;
+    for (const { observation } of book.all()) if (observation.phase === 'running') taskCount += 1;
+    return { ...gauge.latest, taskCount };
+  }
+
+  listTasks(): readonly Task[] {
+    return this.#serving().standalone.list();
+  }
+
+  /** @throws CubeError `not-found`. */
+  getTask(id: string): Task {
+    return this.#serving().standalone.get(id);
+  }
+
+  /** @throws CubeError `conflict`, when the id is taken by a task with another spec. */
+  async submit(submission: Submission): Promise<Submitted> {
+    return await this.#serving().standalone.submit(submission);
+  }
+
+  /** @throws CubeError `not-found`, or `forbidden` for a task that belongs to a manager. */
+  async stopTask(id: string): Promise<Task> {
+    return await this.#serving().standalone.stopTask(id);
+  }
+
+  #serving(): WorkerParts {
+    if (this.#parts !== undefined && this.#phase === 'running') return this.#parts;
+    throw new CubeError('unavailable', `The worker is ${this.#phase}.`);
+  }
+
+  #cluster(): string | undefined {
+    return this.#parts?.book.cluster ?? this.#options.identity.cluster;
+  }
+
+  #heartbeat(): Extract<StreamItem, { readonly type: 'heartbeat' }> {
+    const runtimes = [...(this.#parts?.runtimeFacts() ?? [])];
+    return { type: 'heartbeat', stats: this.stats(), runtimes };
+  }
+
+  async #onJoined(reply: JoinReply): Promise<void> {
+    const book = this.#parts?.book;
+    assert(book !== undefined, 'a worker is announced after its store is open');
+    await book.commit((draft) => takeReign(draft, reply, this.#options.identity.cluster));
+    this.#heartbeatMs = reply.heartbeatMs;
+    this.#saveCluster();
+  }
+
+  /** The identity file learns the cluster, so that it is known even if the store is lost. */
+  #saveCluster(): void {
+    const { identity, saveCluster, logger } = this.#options;
+    const cluster = this.#parts?.book.cluster;
+    if (cluster === undefined || identity.cluster === cluster) return;
+    saveCluster?.(cluster).catch((error: unknown) => {
+      logger.error({ err: error }, 'The cluster could not be kept in the identity file.');
+    });
+  }
+}
