@@ -9,6 +9,8 @@ export function suggest(word: string, candidates: readonly string[]): string | u
   const lower = word.toLowerCase();
   const sameLetters = candidates.find((candidate) => candidate.toLowerCase() === lower);
   if (sameLetters !== undefined) return sameLetters;
+  const prefixed = candidates.filter((candidate) => candidate.toLowerCase().startsWith(lower));
+  if (lower.length >= 2 && prefixed.length === 1) return prefixed[0];
   const distanceMax = Math.min(3, Math.floor(word.length / 2));
   let best: string | undefined;
   let bestDistance = distanceMax + 1;

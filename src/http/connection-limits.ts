@@ -38,7 +38,11 @@ const brokenRequests: ReadonlyMap<string, readonly [ErrorCode, string]> = new Ma
 
 /** Answers what is not a request of HTTP, and closes the connection. */
 export function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Midway through a reply, another one would only corrupt it.
+  const reply: unknown = Reflect.get(socket, '_httpMessage');
+  const isReplying =
+    typeof reply === 'object' && reply !== null && Reflect.get(reply, 'headersSent');
+  if (error.code === 'ECONNRESET' || !socket.writable || isReplying === true) {
     socket.destroy();
     return;
   }

@@ -11,10 +11,15 @@ import { mediaTypeRefused } from './problem.ts';
  * speaks for another site (Origin, Sec-Fetch-Site).
  */
 export interface Doors {
+  /** @throws CubeError `misdirected`, `forbidden` or `headers-too-large`. */
+  check(request: IncomingMessage): void;
+}
+
+export interface DoorsOptions {
   /** Names and addresses, beside those of the machine itself, by which clients may call us. */
   readonly names: readonly string[];
-  /** The port we listen on; 80 as long as we listen on none. */
-  readonly port: () => number;
+  /** The port we listen on. */
+  readonly port: number;
 }
 
 /** More headers than this are refused. */
@@ -22,12 +27,16 @@ const HEADER_COUNT_MAX = 100;
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 
-/** @throws CubeError `misdirected`, `forbidden` or `headers-too-large`. */
-export function checkDoors(request: IncomingMessage, doors: Doors): void {
+export function createDoors(options: DoorsOptions): Doors {
+  const fixed = normalizeAll([...LOOPBACK_NAMES, ...options.names], options.port);
+  return { check: (request) => checkDoors(request, fixed, options.port) };
+}
+
+function checkDoors(request: IncomingMessage, names: ReadonlySet<string>, port: number): void {
   if (request.rawHeaders.length > 2 * HEADER_COUNT_MAX) {
     throw new CubeError('headers-too-large', `More than ${HEADER_COUNT_MAX} headers came.`);
   }
-  const host = checkHost(request, doors);
+  const host = checkHost(request, names, port);
   checkOrigin(request, host);
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') {
@@ -36,7 +45,7 @@ export function checkDoors(request: IncomingMessage, doors: Doors): void {
 }
 
 /** The host as `name:port` in its one normal form. */
-function checkHost(request: IncomingMessage, doors: Doors): string {
+function checkHost(request: IncomingMessage, names: ReadonlySet<string>, port: number): string {
   const hosts = headerValues(request, 'host');
   const [given] = hosts;
   if (given === undefined || hosts.length > 1) {
@@ -44,26 +53,26 @@ function checkHost(request: IncomingMessage, doors: Doors): string {
   }
   const host = normalizeHost(given);
   const target = authorityOf(request);
-  const isAllowed = host !== undefined && allowedHosts(request, doors).has(host);
+  const isAllowed = host !== undefined && (names.has(host) || isOwnAddress(host, request, port));
   if (isAllowed && (target === undefined || normalizeHost(target) === host)) return host;
   throw new CubeError(
     'misdirected',
     `The Host header ${describeValue(given, [])} does not name this server.`,
-    { hint: 'Call it by its address, or start it with the name as one of its own (--host-name).' },
+    { hint: 'Call it by localhost or its IP address, with its port.' },
   );
 }
 
-function allowedHosts(request: IncomingMessage, doors: Doors): ReadonlySet<string> {
-  const port = doors.port();
-  const allowed = new Set<string>();
+/** An address, unlike a name, cannot be pointed at us by somebody else's DNS. */
+function isOwnAddress(host: string, request: IncomingMessage, port: number): boolean {
   const { localAddress } = request.socket;
-  // An address, unlike a name, cannot be pointed at us by somebody else's DNS.
-  const own = localAddress === undefined ? [] : [withBrackets(plainAddress(localAddress))];
-  for (const name of [...LOOPBACK_NAMES, ...own, ...doors.names]) {
-    const host = normalizeHost(hasPort(name) ? name : `${withBrackets(name)}:${port}`);
-    if (host !== undefined) allowed.add(host);
-  }
-  return allowed;
+  return localAddress !== undefined && normalizeAll([plainAddress(localAddress)], port).has(host);
+}
+
+function normalizeAll(names: readonly string[], port: number): ReadonlySet<string> {
+  const hosts = names.map((name) =>
+    normalizeHost(hasPort(name) ? name : `${withBrackets(name)}:${port}`),
+  );
+  return new Set(hosts.filter((host) => host !== undefined));
 }
 
 function checkOrigin(request: IncomingMessage, host: string): void {

@@ -53,7 +53,8 @@ export function eventRoute(service: ManagerService, clock: Clock = systemClock):
         schema: eventSchema,
       },
     },
-    handle: async ({ query, raw, requestId, signal }, reply) => {
+    handle: async ({ query, raw, requestId, openSignal }, reply) => {
+      const signal = openSignal();
       chooseMediaType(raw.headers.accept, ['text/event-stream']);
       const last = headerValues(raw, 'last-event-id').at(0);
       const after = startOf(last ?? query.after, service);

@@ -6,7 +6,8 @@ import { eventRoute } from './event-routes.ts';
 import { addManagerMetrics } from './manager-metrics.ts';
 import type { ManagerService } from './manager-service.ts';
 import { type AnyRoute, defineRoute } from './route.ts';
-import { createHttpServer, type HttpServer, type HttpServerOptions, metricsFor } from './server.ts';
+import { createHttpServer } from './server.ts';
+import { type HttpServer, type HttpServerOptions, metricsFor } from './server-options.ts';
 import { toNodeReply } from './task-replies.ts';
 import { taskRoutes } from './task-routes.ts';
 

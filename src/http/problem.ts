@@ -60,7 +60,7 @@ export function toCubeError(thrown: unknown): CubeError {
 
 export function bodyTooLarge(): CubeError {
   return new CubeError('too-large', 'The body is larger than this path takes.', {
-    issues: [{ field: '', got: 'too many bytes', want: 'at most 1 MiB' }],
+    issues: [{ field: '', got: 'too many bytes', want: 'a smaller body; most paths take 1 MiB' }],
     hint: 'Leave out what is not needed, or split the request.',
   });
 }

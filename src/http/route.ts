@@ -12,8 +12,8 @@ export interface RouteRequest<Params, Query> {
   readonly raw: IncomingMessage;
   /** The body read as JSON. @throws CubeError */
   readonly body: () => unknown;
-  /** Aborted when the client is gone or the server closes. */
-  readonly signal: AbortSignal;
+  /** For a stream: a signal that is aborted when the client is gone or the server closes. */
+  readonly openSignal: () => AbortSignal;
 }
 
 /** How a reply looks, for the API's description. */

@@ -1,88 +1,28 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { CubeError } from '../errors/cube-error.ts';
 import { parseInput } from '../errors/input-issues.ts';
 import { readJson } from '../errors/read-json.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import type { Logger } from '../lib/logger.ts';
-import { type Random, systemRandom } from '../lib/random.ts';
+import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
 import { limitConnections, refuseBrokenRequest } from './connection-limits.ts';
-import { checkDoors, checkMediaType, type Doors } from './doors.ts';
+import { checkMediaType, createDoors, type Doors } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
-import { createServerMetrics, type ServerMetrics } from './metrics.ts';
-import { type ApiInfo, describeApi, toFastifySchema } from './openapi.ts';
+import { describeApi, toFastifySchema } from './openapi.ts';
 import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
-import { type AnyRoute, FullReply } from './route.ts';
+import { type AnyRoute, defineRoute, FullReply } from './route.ts';
+import {
+  defaultLimits,
+  type HttpServer,
+  type HttpServerOptions,
+  type Listening,
+  type ServerParts,
+} from './server-options.ts';
 import { statusOf } from './status-codes.ts';
-
-export interface DoorOptions {
-  /** Asked for as a bearer token on every path but /healthz. Default: none, for loopback only. */
-  readonly token?: string | undefined;
-  /** Host names, with or without a port, by which clients may call, beside our addresses. */
-  readonly names?: readonly string[] | undefined;
-  /** Takes tasks of the process runtime from other machines too. Default false. */
-  readonly allowRemoteProcess?: boolean | undefined;
-}
-
-export interface ServerLimits {
-  /** Connections in all. Default 2,000. */
-  readonly connectionCountMax: number;
-  /** Connections from one address. Default 200. */
-  readonly connectionsPerAddressMax: number;
-  /** A request must have come whole after so long, in milliseconds. Default 30,000. */
-  readonly requestMs: number;
-  /** Its headers after so long, in milliseconds. Default 10,000. */
-  readonly headersMs: number;
-}
-
-const defaultLimits: ServerLimits = {
-  connectionCountMax: 2000,
-  connectionsPerAddressMax: 200,
-  requestMs: 30_000,
-  headersMs: 10_000,
-};
-
-/** What both servers take. */
-export interface HttpServerOptions {
-  readonly logger: Logger;
-  readonly version: string;
-  readonly doors?: DoorOptions | undefined;
-  readonly limits?: Partial<ServerLimits> | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
-  /** Tells of the process itself at /metrics too. Default true. */
-  readonly hasProcessMetrics?: boolean | undefined;
-}
-
-export interface HttpServer {
-  /**
-   * Begins to listen; port 0 takes a free one.
-   *
-   * @throws CubeError `address-in-use`, or `configuration` for an address that is not ours.
-   */
-  listen(address: { readonly host: string; readonly port: number }): Promise<Listening>;
-  /** Ends open streams, lets requests finish for a moment, then cuts what is left. Repeatable. */
-  close(): Promise<void>;
-  /** For tests: a request without a socket. */
-  readonly inject: FastifyInstance['inject'];
-  /** Every route, with who may use it. */
-  readonly routes: readonly AnyRoute[];
-}
-
-export interface Listening {
-  readonly url: string;
-  readonly port: number;
-}
-
-/** What makes a server the manager's or the worker's. */
-export interface ServerParts {
-  readonly info: Omit<ApiInfo, 'version'>;
-  readonly routes: readonly AnyRoute[];
-  readonly metrics: ServerMetrics;
-}
 
 const BODY_BYTES_MAX = 1024 ** 2;
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -91,11 +31,6 @@ const PARAMETER_LENGTH_MAX = 100;
 const KEEP_ALIVE_MS = 5000;
 /** How long requests may take to finish once the server closes, in milliseconds. */
 const CLOSE_GRACE_MS = 2000;
-
-/** @internal Metrics as the options ask for them. */
-export function metricsFor(options: HttpServerOptions): ServerMetrics {
-  return createServerMetrics({ hasDefaults: options.hasProcessMetrics ?? true });
-}
 
 /** @internal The common part of both servers. */
 export async function createHttpServer(
@@ -115,9 +50,11 @@ class Server implements HttpServer {
   readonly #app: FastifyInstance;
   readonly #authorize: Authorize;
   readonly #clock: Clock;
-  readonly #closing = new AbortController();
+  /** One for each request that somebody may have to end: the open streams. */
+  readonly #open = new Set<AbortController>();
   readonly #names: string[];
-  #port = 80;
+  #doors: Doors;
+  #isClosing = false;
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions, parts: ServerParts) {
@@ -126,7 +63,9 @@ class Server implements HttpServer {
     this.#clock = options.clock ?? systemClock;
     this.#names = [...(options.doors?.names ?? [])];
     this.#authorize = createAuthorize(options.doors?.token);
-    this.routes = parts.routes;
+    // Until it listens, only requests without a socket come, and they name port 80.
+    this.#doors = createDoors({ names: this.#names, port: 80 });
+    this.routes = [...parts.routes, descriptionRoute(() => this.#app.swagger())];
     const limits = { ...defaultLimits, ...options.limits };
     const random = options.random ?? systemRandom;
     this.#app = Fastify({
@@ -153,6 +92,10 @@ class Server implements HttpServer {
     });
     this.inject = this.#app.inject.bind(this.#app);
     limitConnections(this.#app.server, limits);
+    // A body that is waited for is asked for only when the doors have let its head through.
+    this.#app.server.on('checkContinue', (request, response) => {
+      this.#app.server.emit('request', request, response);
+    });
   }
 
   async prepare(): Promise<void> {
@@ -181,7 +124,6 @@ class Server implements HttpServer {
     app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));
     await describeApi(app, { ...this.#parts.info, version: this.#options.version });
     for (const route of this.routes) this.#add(route);
-    this.#addDescription();
     await app.ready();
   }
 
@@ -194,11 +136,11 @@ class Server implements HttpServer {
       throw toListenError(error, address);
     }
     const bound = this.#app.server.address();
-    this.#port = isAddressInfo(bound) ? bound.port : address.port;
+    const port = isAddressInfo(bound) ? bound.port : address.port;
     const isAny = host === '0.0.0.0' || host === '::';
-    if (!isAny) this.#names.push(host);
+    this.#doors = createDoors({ names: isAny ? this.#names : [...this.#names, host], port });
     const shown = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-    return { url: `http://${shown}:${this.#port}`, port: this.#port };
+    return { url: `http://${shown}:${port}`, port };
   }
 
   close(): Promise<void> {
@@ -207,16 +149,13 @@ class Server implements HttpServer {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort();
+    this.#isClosing = true;
+    for (const controller of this.#open) controller.abort();
     const timer = this.#clock.setTimer(CLOSE_GRACE_MS, () =>
       this.#app.server.closeAllConnections(),
     );
     await this.#app.close();
     timer.cancel();
-  }
-
-  #doors(): Doors {
-    return { names: this.#names, port: () => this.#port };
   }
 
   #onRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
@@ -232,11 +171,12 @@ class Server implements HttpServer {
 
   /** Everything that is checked before a handler or a body is touched. */
   #enter(request: FastifyRequest, reply: FastifyReply): void {
-    checkDoors(request.raw, this.#doors());
+    this.#doors.check(request.raw);
     this.#authorize(request.raw, accessOf(request));
-    if (this.#closing.signal.aborted) throw new CubeError('unavailable', 'Cube is shutting down.');
+    if (this.#isClosing) throw new CubeError('unavailable', 'Cube is shutting down.');
     if (request.is404) this.#checkMethod(request, reply);
     else if (request.method === 'POST') checkMediaType(request.raw);
+    if (isWaiting(request.raw)) reply.raw.writeContinue();
   }
 
   #checkMethod(request: FastifyRequest, reply: FastifyReply): void {
@@ -267,7 +207,7 @@ class Server implements HttpServer {
             requestId: request.id,
             raw: request.raw,
             body: () => readBody(request),
-            signal: this.#signalFor(reply),
+            openSignal: () => this.#signalFor(reply),
           },
           reply,
         );
@@ -281,27 +221,22 @@ class Server implements HttpServer {
     });
   }
 
-  #addDescription(): void {
-    this.#app.route({
-      method: 'GET',
-      url: '/openapi.json',
-      schema: { hide: true } as object,
-      config: { access: 'token' satisfies Access },
-      handler: async (_request, reply) =>
-        reply.type('application/json; charset=utf-8').send(JSON.stringify(this.#app.swagger())),
-    });
-  }
-
+  /** Aborted when the client is gone, the reply is complete, or the server closes. */
   #signalFor(reply: FastifyReply): AbortSignal {
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    return AbortSignal.any([gone.signal, this.#closing.signal]);
+    const controller = new AbortController();
+    if (this.#isClosing) controller.abort();
+    this.#open.add(controller);
+    reply.raw.once('close', () => {
+      this.#open.delete(controller);
+      controller.abort();
+    });
+    return controller.signal;
   }
 
   #onFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
     reply.headers(securityHeaders);
     try {
-      checkDoors(request.raw, this.#doors());
+      this.#doors.check(request.raw);
       this.#authorize(request.raw, 'token');
     } catch (refusal) {
       this.#sendError(refusal, request, reply);
@@ -316,6 +251,8 @@ class Server implements HttpServer {
       const fields = { err: error.cause ?? error, requestId: request.id };
       this.#options.logger.error(fields, 'A request failed by a bug.');
     }
+    // Its body was not asked for, so what comes next on the connection may be that or a request.
+    if (isWaiting(request.raw)) reply.header('connection', 'close');
     if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
     if (error.retryable && statusOf[error.code] === 503) reply.header('retry-after', '1');
     reply
@@ -334,6 +271,22 @@ class Server implements HttpServer {
       'Answered a request.',
     );
   }
+}
+
+function descriptionRoute(describe: () => object): AnyRoute {
+  return defineRoute({
+    method: 'GET',
+    path: '/openapi.json',
+    access: 'token',
+    summary: 'This description.',
+    replies: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
+    handle: async () => describe(),
+  });
+}
+
+/** Whether the client waits for leave before it sends the body. */
+function isWaiting(request: IncomingMessage): boolean {
+  return request.headers.expect?.toLowerCase() === '100-continue';
 }
 
 function accessOf(request: FastifyRequest): Access | undefined {

@@ -123,7 +123,8 @@ function oneTaskRoutes(
       params,
       query: logParameters,
       replies: { 200: logReply },
-      handle: async ({ params: { id }, query, raw, requestId, signal }, reply) => {
+      handle: async ({ params: { id }, query, raw, requestId, openSignal }, reply) => {
+        const signal = openSignal();
         const format = logFormat(raw.headers.accept);
         const lines = service.logs(id, toLogOptions(query), signal);
         const options = { ...format, graceMs: LOG_GRACE_MS, clock, requestId, signal };

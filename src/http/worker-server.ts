@@ -18,7 +18,8 @@ import {
 import { addGauge } from './metrics.ts';
 import { wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
-import { createHttpServer, type HttpServer, type HttpServerOptions, metricsFor } from './server.ts';
+import { createHttpServer } from './server.ts';
+import { type HttpServer, type HttpServerOptions, metricsFor } from './server-options.ts';
 import { sendStream } from './stream.ts';
 import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
 import { toTaskReply } from './task-replies.ts';
@@ -167,7 +168,8 @@ function assignmentRoutes(service: WorkerService, clock: Clock): readonly AnyRou
           schema: streamItemSchema,
         },
       },
-      handle: async ({ query: { after }, raw, requestId, signal }, reply) => {
+      handle: async ({ query: { after }, raw, requestId, openSignal }, reply) => {
+        const signal = openSignal();
         const mediaType = chooseMediaType(raw.headers.accept, ['application/x-ndjson']);
         return sendStream(reply, service.reports(after, signal), {
           mediaType,
@@ -191,7 +193,8 @@ function logRoute(service: WorkerService, clock: Clock): AnyRoute {
     params: { taskId: taskIdSchema, attempt: wholeNumber(1, 1_000_000_000) },
     query: logParameters,
     replies: { 200: logReply },
-    handle: async ({ params, query, raw, requestId, signal }, reply) => {
+    handle: async ({ params, query, raw, requestId, openSignal }, reply) => {
+      const signal = openSignal();
       const format = logFormat(raw.headers.accept);
       const lines = service.logs(params, toLogOptions(query), signal);
       const options = { ...format, graceMs: LOG_GRACE_MS, clock, requestId, signal };
