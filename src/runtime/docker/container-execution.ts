@@ -1,0 +1,157 @@
+import type { Readable } from 'node:stream';
+import { CubeError } from '../../errors/cube-error.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { ExecuteOptions, ExecuteResult, InstanceKey } from '../runtime.ts';
+import { CallScope } from './call-scope.ts';
+import type { ContainerFinder } from './container-finder.ts';
+import type { DockerEngine } from './docker-engine.ts';
+import { Refusal, refusalError, sentence } from './engine-error.ts';
+import { killTree } from './kill-tree.ts';
+import { FrameReader } from './log-frames.ts';
+
+const OUTPUT_BYTES_MAX = 4096;
+
+/** Told by shells of a program that is not there, and by one that cannot be run. */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+
+/** The end of the output comes a little before the end of the command. */
+const END_WAIT_MS = 20;
+const END_TRIES = 50;
+
+/** Runs commands inside containers. */
+export class ContainerExecution {
+  readonly #engine: DockerEngine;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #finder: ContainerFinder;
+
+  constructor(options: {
+    readonly engine: DockerEngine;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly finder: ContainerFinder;
+  }) {
+    this.#engine = options.engine;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#finder = options.finder;
+  }
+
+  /** See `Runtime.execute`. */
+  async run(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult> {
+    const { signal, timeoutMs } = options;
+    signal.throwIfAborted();
+    const container = await this.#finder.find(key, signal);
+    if (container === undefined) {
+      throw new CubeError('not-found', `Attempt ${key.attempt} of ${key.taskId} is not here.`);
+    }
+    if (container.phase !== 'running' || container.isPaused) {
+      const state = container.isPaused ? 'paused' : container.phase;
+      throw new CubeError('runtime-failed', `No command can be run: the container is ${state}.`);
+    }
+    const scope = new CallScope({ signals: [signal], timeoutMs, clock: this.#clock });
+    const target: Target = { containerId: container.id, execId: undefined };
+    try {
+      return await this.#runWithin(target, { ...options, signal: scope.signal });
+    } catch (error) {
+      if (scope.ended === undefined) throw error;
+      await this.#kill(target);
+      if (signal.aborted) throw signal.reason;
+      return { exitCode: -1, output: '' };
+    } finally {
+      scope.close();
+    }
+  }
+
+  async #runWithin(target: Target, { command, signal }: ExecuteOptions): Promise<ExecuteResult> {
+    const what = `run ${command[0]} in a container`;
+    const exec = await this.#engine.attempt({
+      what,
+      signal,
+      run: (docker, abortSignal) =>
+        docker.getContainer(target.containerId).exec({
+          Cmd: [...command],
+          AttachStdout: true,
+          AttachStderr: true,
+          abortSignal,
+        }),
+    });
+    if (exec instanceof Refusal) throw refusalError(what, exec);
+    target.execId = exec.id;
+    const stream = await this.#engine.open({
+      what,
+      signal,
+      run: (docker, abortSignal) =>
+        docker.getExec(exec.id).start({ hijack: false, stdin: false, abortSignal }),
+    });
+    if (stream instanceof Refusal) return neverRan(what, stream);
+    const output = await readOutput(stream);
+    const exitCode = await this.#exitCode(exec.id, signal);
+    return { exitCode, output };
+  }
+
+  async #exitCode(id: string, signal: AbortSignal): Promise<number> {
+    for (let tries = 0; tries < END_TRIES; tries += 1) {
+      const facts = await this.#engine.call({
+        what: 'tell how a command ended',
+        signal,
+        run: (docker, abortSignal) => docker.getExec(id).inspect({ abortSignal }),
+      });
+      if (!facts.Running && typeof facts.ExitCode === 'number') return facts.ExitCode;
+      await sleep(this.#clock, END_WAIT_MS, signal);
+    }
+    throw new CubeError('runtime-unavailable', 'Docker does not tell how a command ended.');
+  }
+
+  /** An engine has no call that ends a command; on this machine its processes can be. */
+  async #kill({ containerId, execId }: Target): Promise<void> {
+    if (execId === undefined || this.#engine.host.kind !== 'socket') return;
+    try {
+      const { Pid } = await this.#engine.call({
+        what: 'tell the process of a command',
+        signal: this.#engine.closedSignal,
+        run: (docker, abortSignal) => docker.getExec(execId).inspect({ abortSignal }),
+      });
+      const killedCount = await killTree(Pid, containerId);
+      this.#logger.debug({ container: containerId, killedCount }, 'A command took too long.');
+    } catch (error) {
+      this.#logger.warn({ err: error, container: containerId }, 'A command could not be ended.');
+    }
+  }
+}
+
+interface Target {
+  readonly containerId: string;
+  /** Set as soon as the command is known to the engine. */
+  execId: string | undefined;
+}
+
+/** A program that is not there is the command's failure, as it is in a shell. */
+function neverRan(what: string, refusal: Refusal): ExecuteResult {
+  const { message } = refusal;
+  if (/executable file not found|no such file or directory/i.test(message)) {
+    return { exitCode: NOT_FOUND, output: sentence(message) };
+  }
+  if (/permission denied/i.test(message)) {
+    return { exitCode: NOT_EXECUTABLE, output: sentence(message) };
+  }
+  throw refusalError(what, refusal);
+}
+
+/** The first bytes of both outputs; what follows is read and dropped, lest the command block. */
+async function readOutput(stream: Readable): Promise<string> {
+  const frames = new FrameReader();
+  const parts: Buffer[] = [];
+  let keptBytes = 0;
+  for await (const chunk of stream) {
+    for (const { bytes } of frames.push(chunk)) {
+      const kept = Buffer.from(bytes.subarray(0, OUTPUT_BYTES_MAX - keptBytes));
+      keptBytes += kept.length;
+      parts.push(kept);
+    }
+  }
+  // A character cut in two at the limit is left out.
+  return new TextDecoder().decode(Buffer.concat(parts), { stream: true });
+}

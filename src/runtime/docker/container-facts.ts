@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { CubeError } from '../../errors/cube-error.ts';
+import type { PublishedPort } from '../../task/port.ts';
+import type { Reason } from '../../task/reason.ts';
+import type { ExitCode } from '../../task/task-status.ts';
+import { exitedReason, killedAfterTimeoutReason, outOfMemoryReason } from '../ended-reason.ts';
+import type { InstanceStatus } from '../runtime.ts';
+import { type ContainerOwner, ownerOf, parseKillMark } from './container-labels.ts';
+
+/** What Cube reads of a container. Engines differ, so all that can be missing may be. */
+export interface ContainerFacts {
+  readonly id: string;
+  readonly owner: ContainerOwner;
+  readonly name: string;
+  readonly phase: InstanceStatus['phase'];
+  readonly isPaused: boolean;
+  readonly startedAt: string | undefined;
+  readonly finishedAt: string | undefined;
+  /** Set exactly when the phase is `ended`. */
+  readonly exitCode: ExitCode | undefined;
+  readonly isOutOfMemory: boolean;
+  readonly memoryBytes: number | undefined;
+  readonly ports: readonly PublishedPort[];
+  /** Where the image's programs are looked for, and from where. */
+  readonly searchPath: string | undefined;
+  readonly workingFolder: string;
+}
+
+/** The exit code of what SIGKILL has ended. */
+const KILLED = 137;
+
+/**
+ * The engine notes a start when it hears that it worked, so what ends at once has ended before it
+ * started, by so much at most.
+ */
+const QUICK_END_MS = 5000;
+
+const bindingSchema = z.object({ HostIp: z.string().catch(''), HostPort: z.string().catch('') });
+
+const inspectSchema = z.object({
+  Id: z.string().min(1),
+  Name: z.string().catch(''),
+  State: z.object({
+    Status: z.string().catch(''),
+    Running: z.boolean().catch(false),
+    Paused: z.boolean().catch(false),
+    OOMKilled: z.boolean().catch(false),
+    ExitCode: z.int().optional().catch(undefined),
+    StartedAt: z.string().catch(''),
+    FinishedAt: z.string().catch(''),
+  }),
+  Config: z.object({
+    Labels: z.record(z.string(), z.string()).nullish(),
+    Env: z.array(z.string()).nullish().catch(undefined),
+    WorkingDir: z.string().nullish().catch(undefined),
+  }),
+  HostConfig: z.object({ Memory: z.number().optional() }).optional().catch(undefined),
+  NetworkSettings: z
+    .object({ Ports: z.record(z.string(), z.array(bindingSchema).nullish()).nullish() })
+    .optional()
+    .catch(undefined),
+});
+
+type Inspected = z.output<typeof inspectSchema>;
+
+/**
+ * Reads an engine's description of a container.
+ *
+ * @returns undefined for one that does not bear our labels.
+ * @throws CubeError `runtime-unavailable` where it tells too little to know what is so: then
+ *   nothing is known, which is another thing than an end.
+ */
+export function parseContainer(reply: unknown): ContainerFacts | undefined {
+  const parsed = inspectSchema.safeParse(reply);
+  if (!parsed.success) {
+    const fields = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
+    const message = `Docker described a container in a way that cannot be read (${fields}).`;
+    throw new CubeError('runtime-unavailable', message);
+  }
+  const { Id, Name, State, Config, HostConfig, NetworkSettings } = parsed.data;
+  const owner = ownerOf(Config.Labels ?? {});
+  if (owner === undefined) return undefined;
+  const phase = phaseOf(State);
+  const memory = HostConfig?.Memory ?? 0;
+  return {
+    id: Id,
+    owner,
+    name: Name.replace(/^\//, ''),
+    phase,
+    isPaused: State.Paused || State.Status === 'paused',
+    startedAt: moment(State.StartedAt),
+    finishedAt: phase === 'ended' ? endOf(State) : undefined,
+    exitCode: phase === 'ended' ? exitCodeOf(State) : undefined,
+    isOutOfMemory: State.OOMKilled,
+    memoryBytes: memory > 0 ? memory : undefined,
+    ports: publishedPorts(NetworkSettings?.Ports ?? {}),
+    searchPath: Config.Env?.find((one) => one.startsWith('PATH='))?.slice('PATH='.length),
+    workingFolder: Config.WorkingDir || '/',
+  };
+}
+
+/** The facts as the port tells them. */
+export function toStatus(facts: ContainerFacts): InstanceStatus {
+  const { owner, startedAt, finishedAt, exitCode } = facts;
+  return {
+    taskId: owner.taskId,
+    attempt: owner.attempt,
+    cluster: owner.cluster,
+    phase: facts.phase,
+    runtimeId: facts.id,
+    ports: facts.ports,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(exitCode === undefined ? {} : { exitCode, reason: endReason(facts, exitCode) }),
+  };
+}
+
+function endReason(facts: ContainerFacts, exitCode: ExitCode): Reason {
+  const killed = parseKillMark(facts.name);
+  // A mark without a kill is of one that ended on its own at the last moment.
+  if (killed !== undefined && exitCode === KILLED) return killedAfterTimeoutReason(killed);
+  // A helper process may have been killed for memory and the main one have ended well.
+  if (facts.isOutOfMemory && exitCode !== 0) return outOfMemoryReason(facts.memoryBytes);
+  return exitedReason(exitCode);
+}
+
+function phaseOf(state: Inspected['State']): InstanceStatus['phase'] {
+  switch (state.Status) {
+    case 'created':
+      return 'created';
+    case 'running':
+    case 'paused':
+    case 'restarting':
+      return 'running';
+    case 'exited':
+    case 'dead':
+      return 'ended';
+    case 'removing':
+      return state.Running ? 'running' : 'ended';
+    default:
+      if (state.Running) return 'running';
+      if (moment(state.FinishedAt) !== undefined) return 'ended';
+      throw new CubeError(
+        'runtime-unavailable',
+        `Docker tells of a container in the state "${state.Status.slice(0, 40)}", which is unknown.`,
+      );
+  }
+}
+
+/**
+ * A container that was found dead when its engine came back has a code, 0 or 255, without having
+ * ended with it. It shows by the end's moment: none, or that of a run before.
+ */
+function exitCodeOf(state: Inspected['State']): ExitCode {
+  const { ExitCode: code } = state;
+  if (code === undefined || code < 0 || state.Status === 'dead') return 'unknown';
+  return endOf(state) === undefined ? 'unknown' : code;
+}
+
+/** undefined where the engine does not know it. */
+function endOf(state: Inspected['State']): string | undefined {
+  const finishedAt = moment(state.FinishedAt);
+  const startedAt = moment(state.StartedAt);
+  if (finishedAt === undefined || startedAt === undefined || finishedAt >= startedAt) {
+    return finishedAt;
+  }
+  const earlierMs = Date.parse(startedAt) - Date.parse(finishedAt);
+  return earlierMs <= QUICK_END_MS ? startedAt : undefined;
+}
+
+/** RFC 3339 in UTC with milliseconds; undefined for the year 1, Docker's word for "never". */
+export function moment(text: string): string | undefined {
+  const time = Date.parse(text);
+  if (Number.isNaN(time) || time <= 0) return undefined;
+  return new Date(time).toISOString();
+}
+
+type PortReply = Readonly<
+  Record<string, readonly z.output<typeof bindingSchema>[] | null | undefined>
+>;
+
+function publishedPorts(reply: PortReply): PublishedPort[] {
+  const ports: PublishedPort[] = [];
+  for (const [key, bindings] of Object.entries(reply)) {
+    const match = /^(\d{1,5})\/(tcp|udp)$/.exec(key);
+    if (match === null) continue;
+    const protocol = match[2] === 'udp' ? 'udp' : 'tcp';
+    for (const { HostIp, HostPort } of bindings ?? []) {
+      const host = Number(HostPort);
+      if (!Number.isInteger(host) || host < 1 || host > 65_535) continue;
+      ports.push({ container: Number(match[1]), host, protocol, address: HostIp || '0.0.0.0' });
+    }
+  }
+  return ports.sort((one, other) => one.container - other.container || one.host - other.host);
+}
