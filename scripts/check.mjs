@@ -41,4 +41,5 @@ if (cruise !== undefined) {
     process.exitCode = 1;
   }
 }
+run('generated pages are current', join(bin, 'node'), ['scripts/generate-docs.mjs', '--check']);
 run('nothing unused', join(bin, 'knip'), []);
