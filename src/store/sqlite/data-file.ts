@@ -10,7 +10,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  type Stats,
   statSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -27,17 +26,14 @@ import {
   createCollections,
   createDatabase,
   openDatabase,
-  readCounts,
   readIdentity,
   type Synchronous,
-  tableOf,
 } from './database.ts';
 import { ensurePrivateDirectory, flushDirectory, PRIVATE_FILE_MODE } from './durable-file.ts';
-import { assertKnownFormat, type FileHeader, readFileHeader } from './file-format.ts';
+import { assertWhole, inspectDataFile } from './inspect-data-file.ts';
 import { LockRecord } from './lock-record.ts';
 import { assertLocalFileSystem } from './network-file-system.ts';
-import { damagedError, foreignError, judgeTrouble } from './storage-error.ts';
-import { readWriteAheadLog } from './write-ahead-log.ts';
+import { damagedError, judgeTrouble } from './storage-error.ts';
 
 export interface DataFileOptions {
   readonly path: string;
@@ -92,22 +88,29 @@ export class DataFile {
       }
       makeDataFile(path, options);
     } else {
-      assertWhole(path, stats, expected !== undefined);
       restoreKeptLog(path);
+      assertWhole(path, stats, expected !== undefined);
     }
     return DataFile.#hold(path, lock, options);
   }
 
   static #hold(path: string, lock: LockRecord, options: DataFileOptions): DataFile {
+    const { collections, role, synchronous } = options;
     let database: DatabaseSync;
+    let counts: Map<string, number>;
     try {
-      database = openDatabase(path, options.synchronous);
+      counts = inspectDataFile(path, role, collections);
+      database = openDatabase(path, synchronous);
     } catch (error) {
       throw judgeTrouble(error) === 'locked' ? lock.lockedError() : error;
     }
     try {
       lock.take();
-      const counts = checkContents(database, path, options);
+      createCollections(database, collections);
+      // A crash may have come between the making of the file and the writing of its identity.
+      if (readIdentityBeside(path) === undefined) {
+        writeIdentityBeside(path, readIdentity(database, path));
+      }
       // The log begins anew, so that what a crash left in it is not mistaken for what follows.
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       chmodSync(path, PRIVATE_FILE_MODE);
@@ -205,61 +208,5 @@ function removeDrafts(path: string): void {
   const prefix = basename(draftPathOf(path));
   for (const name of readdirSync(directory)) {
     if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
-  }
-}
-
-/** Looks at the file before SQLite does, which would mend or extend it. */
-function assertWhole(path: string, stats: Stats, isExpected: boolean): void {
-  if (!stats.isFile()) {
-    const what = stats.isDirectory() ? 'a directory' : 'no regular file';
-    throw damagedError(path, `it is ${what}`);
-  }
-  assertNothingMissing(path, readFileHeader(path, isExpected), stats.size);
-}
-
-/** A page that the file should have and has not must be in the log, else the file was cut. */
-function assertNothingMissing(path: string, header: FileHeader, size: number): void {
-  const log = readWriteAheadLog(path);
-  const pageCount = log.pageCount ?? header.pageCount;
-  for (let page = Math.floor(size / header.pageSize) + 1; page <= pageCount; page += 1) {
-    if (log.pages.has(page)) continue;
-    const wanted = pageCount * header.pageSize;
-    throw damagedError(path, `it was cut to ${size} bytes and should have ${wanted}`);
-  }
-}
-
-function checkContents(
-  database: DatabaseSync,
-  path: string,
-  { role, collections }: DataFileOptions,
-): Map<string, number> {
-  // The header was checked in the file; the log may hold a newer one.
-  const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
-  assertKnownFormat(path, Number(format));
-  checkIdentity(path, readIdentity(database, path), role);
-  const counts = readCounts(database, path);
-  createCollections(database, collections);
-  for (const collection of collections) {
-    const sql = `SELECT COUNT(*) AS count FROM ${tableOf(collection)}`;
-    const found = Number(database.prepare(sql).get()?.['count']);
-    const wanted = counts.get(collection) ?? 0;
-    if (found !== wanted) {
-      throw damagedError(path, `${collection} has ${found} records and should have ${wanted}`);
-    }
-    counts.set(collection, found);
-  }
-  return counts;
-}
-
-function checkIdentity(path: string, identity: DataIdentity, role: StoreRole): void {
-  if (identity.role !== role) {
-    throw foreignError(path, `the data file of a ${identity.role}`, `that of a ${role}`);
-  }
-  const expected = readIdentityBeside(path);
-  // A crash may have come between the making of the file and the writing of its identity.
-  if (expected === undefined) writeIdentityBeside(path, identity);
-  else if (expected.id !== identity.id) {
-    const wanted = `${expected.id}, as ${identityPathOf(path)} says`;
-    throw foreignError(path, `data file ${identity.id}`, wanted);
   }
 }

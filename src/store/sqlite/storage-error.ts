@@ -11,12 +11,13 @@ const SQLITE_NOTADB = 26;
 const PRIMARY_CODE_MASK = 0xff;
 
 /** What an error of the database or the file system says of the store. */
-export type StorageTrouble = 'full' | 'damaged' | 'locked' | 'failed';
+export type StorageTrouble = 'full' | 'damaged' | 'locked' | 'failed' | 'bug';
 
-/** Judges anything thrown by `node:sqlite` or `node:fs`. What is not known counts as `failed`. */
+/** Judges anything thrown; what comes neither from `node:sqlite` nor from `node:fs` is a bug. */
 export function judgeTrouble(error: unknown): StorageTrouble {
   const { errcode, code } = codesOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'full';
+  if (code === '') return 'bug';
   switch (errcode & PRIMARY_CODE_MASK) {
     case SQLITE_FULL:
       return 'full';
@@ -43,6 +44,11 @@ export function toStorageError(error: unknown, what: string, path: string): Cube
       return damagedError(path, `the database says "${why}"`, error);
     case 'locked':
       return new CubeError('storage-locked', `Another process holds ${path}.`, { cause: error });
+    case 'bug':
+      return new CubeError('internal', `The store at ${path} met a bug of Cube: ${why}.`, {
+        cause: error,
+        hint: 'Start again; whatever was acknowledged is in the file.',
+      });
     case 'failed':
       return new CubeError('storage-failed', `Could not ${what} ${path}: ${why}.`, {
         cause: error,

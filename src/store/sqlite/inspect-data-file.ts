@@ -1,0 +1,94 @@
+import { rmSync, type Stats, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import {
+  type DataIdentity,
+  identityPathOf,
+  readIdentityBeside,
+  type StoreRole,
+} from './data-identity.ts';
+import { checkStructure, readCounts, readIdentity, tableOf } from './database.ts';
+import { assertKnownFormat, type FileHeader, readFileHeader } from './file-format.ts';
+import { damagedError, foreignError } from './storage-error.ts';
+import { readWriteAheadLog } from './write-ahead-log.ts';
+
+/** Looks at the file before SQLite does, which would mend or extend it. */
+export function assertWhole(path: string, stats: Stats, isExpected: boolean): void {
+  if (!stats.isFile()) {
+    const what = stats.isDirectory() ? 'a directory' : 'no regular file';
+    throw damagedError(path, `it is ${what}`);
+  }
+  assertNothingMissing(path, readFileHeader(path, isExpected), stats.size);
+}
+
+/** A page that the file should have and has not must be in the log, else the file was cut. */
+function assertNothingMissing(path: string, header: FileHeader, size: number): void {
+  const log = readWriteAheadLog(path);
+  const pageCount = log.pageCount ?? header.pageCount;
+  for (let page = Math.floor(size / header.pageSize) + 1; page <= pageCount; page += 1) {
+    if (log.pages.has(page)) continue;
+    const wanted = pageCount * header.pageSize;
+    throw damagedError(path, `it was cut to ${size} bytes and should have ${wanted}`);
+  }
+}
+
+/**
+ * Reads a data file through a connection that cannot write, since one that can would move the log
+ * into the file when it closes, and change what is to be refused.
+ *
+ * @returns how many records each collection has
+ * @throws CubeError `storage-damaged`, `storage-foreign`, `storage-newer`
+ */
+export function inspectDataFile(
+  path: string,
+  role: StoreRole,
+  collections: readonly string[],
+): Map<string, number> {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON');
+    // The header was checked in the file; the log may hold a newer one.
+    const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
+    assertKnownFormat(path, Number(format));
+    checkStructure(database, path);
+    checkIdentity(path, readIdentity(database, path), role);
+    return checkCounts(database, path, collections);
+  } finally {
+    database.close();
+    removeTraces(path);
+  }
+}
+
+function checkIdentity(path: string, identity: DataIdentity, role: StoreRole): void {
+  if (identity.role !== role) {
+    throw foreignError(path, `the data file of a ${identity.role}`, `that of a ${role}`);
+  }
+  const expected = readIdentityBeside(path);
+  if (expected === undefined || expected.id === identity.id) return;
+  const wanted = `${expected.id}, as ${identityPathOf(path)} says`;
+  throw foreignError(path, `data file ${identity.id}`, wanted);
+}
+
+/** A collection that a newer Cube knows and an older file lacks has no records yet. */
+function checkCounts(
+  database: DatabaseSync,
+  path: string,
+  collections: readonly string[],
+): Map<string, number> {
+  const counts = readCounts(database, path);
+  for (const [collection, wanted] of counts) {
+    const sql = `SELECT COUNT(*) AS count FROM ${tableOf(collection)}`;
+    const found = Number(database.prepare(sql).get()?.['count']);
+    if (found === wanted) continue;
+    throw damagedError(path, `${collection} has ${found} records and should have ${wanted}`);
+  }
+  const missing = collections.filter((collection) => !counts.has(collection));
+  for (const collection of missing) counts.set(collection, 0);
+  return counts;
+}
+
+/** Reading a database whose log is empty leaves files that only mean that it was read. */
+function removeTraces(path: string): void {
+  rmSync(`${path}-shm`, { force: true });
+  const log = `${path}-wal`;
+  if (statSync(log, { throwIfNoEntry: false })?.size === 0) rmSync(log);
+}
