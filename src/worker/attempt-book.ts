@@ -1,3 +1,4 @@
+import { type CubeError, isCubeError } from '../errors/cube-error.ts';
 import type { AttemptKey } from '../link/protocol.ts';
 import {
   type AttemptRecord,
@@ -56,17 +57,23 @@ export class AttemptBook {
   #reign: WorkerReign;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  #onFatal: ((error: CubeError) => void) | undefined;
 
-  private constructor(store: Store, reign: WorkerReign) {
+  private constructor(store: Store, reign: WorkerReign, onFatal?: (error: CubeError) => void) {
     this.#store = store;
     this.#reign = reign;
+    this.#onFatal = onFatal;
   }
 
-  /** @throws CubeError `storage-damaged` or another code of the store. */
-  static async open(store: Store): Promise<AttemptBook> {
+  /**
+   * `onFatal` is called once if the store fails so that every later commit will fail too.
+   *
+   * @throws CubeError `storage-damaged` or another code of the store.
+   */
+  static async open(store: Store, onFatal?: (error: CubeError) => void): Promise<AttemptBook> {
     const { reign, attempts } = await loadWorkerState(store);
     const sequence = attempts.reduce((max, one) => Math.max(max, one.sequence), reign.sequence);
-    const book = new AttemptBook(store, { ...reign, sequence });
+    const book = new AttemptBook(store, { ...reign, sequence }, onFatal);
     for (const record of attempts.toSorted((a, b) => a.sequence - b.sequence)) book.#apply(record);
     return book;
   }
@@ -173,6 +180,10 @@ export class AttemptBook {
       await this.#makeDurable(draft);
     } catch (error) {
       for (const { reject } of taken) reject(error);
+      if (isCubeError(error, 'storage-failed')) {
+        this.#onFatal?.(error);
+        this.#onFatal = undefined;
+      }
       return;
     }
     this.#applyAndPublish(draft);

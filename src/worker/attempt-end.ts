@@ -12,9 +12,6 @@ const SIGNAL_BY_EXIT_CODE: ReadonlyMap<number | 'unknown', string> = new Map([
   [143, 'SIGTERM'],
 ]);
 
-/** Reasons of a runtime that say more than any that the worker could find. */
-const TELLING: ReadonlySet<string> = new Set(['killed-after-timeout', 'out-of-memory']);
-
 /**
  * How an attempt ended whose instance the runtime shows as ended. An exit code that the runtime
  * does not know stays unknown.
@@ -51,14 +48,14 @@ function reasonOfExit(
   exitCode: number | 'unknown',
   reported: Reason | undefined,
 ): Reason {
-  if (reported !== undefined && TELLING.has(reported.code)) return reported;
+  if (reported?.code === 'out-of-memory') return reported;
   if (record.desired !== 'running') {
-    return (
-      record.stopReason ?? {
-        code: 'stopped-by-user',
-        message: `Stopped as asked; its exit code is ${exitCode}.`,
-      }
-    );
+    if (record.stopReason !== undefined) return record.stopReason;
+    if (reported?.code === 'killed-after-timeout') return reported;
+    return {
+      code: 'stopped-by-user',
+      message: `Stopped as asked; its exit code is ${exitCode}.`,
+    };
   }
   const signal = SIGNAL_BY_EXIT_CODE.get(exitCode);
   if (signal !== undefined && (reported === undefined || reported.code === 'exited')) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -30,7 +29,7 @@ export async function loadWorkerIdentity(path: string, random: Random): Promise<
 
 /** Writes the identity so that a crash leaves either the old file or the new one. */
 export async function saveWorkerIdentity(path: string, identity: WorkerIdentity): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${path}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeDurably(temporary, `${JSON.stringify(identity)}\n`);
@@ -76,7 +75,8 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
-  await using file = await open(path, 'wx', 0o600);
+  // A rest of an earlier crash may be there; the directory is the worker's own.
+  await using file = await open(path, 'w', 0o600);
   // The umask may have taken bits away or left more than asked for on odd file systems.
   await file.chmod(0o600);
   await file.writeFile(text);

@@ -20,7 +20,10 @@ export function withObservation(
     return next;
   }
   const { count, recentCount } = record.restart ?? { count: 0, recentCount: 0 };
-  if (record.desired !== 'running') return { ...next, restart: { count, recentCount } };
+  const isUnhealthy = record.stopReason?.code === 'unhealthy';
+  if (record.desired !== 'running' && !isUnhealthy) {
+    return { ...next, restart: { count, recentCount } };
+  }
   const succeeded = ended.exitCode === 0 && ended.reason.code === 'exited';
   const ranMs = ranForMs(observation);
   const decision = decideRestart(
@@ -30,7 +33,8 @@ export function withObservation(
   );
   if (decision.restart) {
     const { delayMs, recentRestartCount } = decision;
-    return { ...next, restart: { count, recentCount: recentRestartCount, delayMs } };
+    const restart = { count, recentCount: recentRestartCount, delayMs };
+    return { ...next, desired: 'running', restart };
   }
   if (decision.why === 'not-wanted') return { ...next, restart: { count, recentCount } };
   const reason = {
@@ -64,6 +68,15 @@ export function startNextAttempt(draft: BookDraft, taskId: string, now: string):
     createdAt: last.createdAt,
     restart: { count: count + 1, recentCount },
   });
+}
+
+/**
+ * A standalone task that is unhealthy is stopped, and restarted by its policy, as a manager does.
+ */
+export function withUnhealthy(record: AttemptRecord, detail: string): AttemptRecord {
+  const isGivenUp = record.cluster === STANDALONE && record.spec?.restart.policy !== 'never';
+  if (!isGivenUp || record.desired !== 'running') return record;
+  return { ...record, desired: 'stopped', stopReason: { code: 'unhealthy', message: detail } };
 }
 
 /** By the runtime's own times, since the worker may have been away; never negative. */

@@ -150,12 +150,15 @@ function isEndedForGood(record: AttemptRecord): boolean {
 
 /** Asks that a standalone task does not run any more, nor is started again. */
 export function stopStandalone(draft: BookDraft, record: AttemptRecord): void {
-  if (record.desired !== 'running') return;
+  // One that is being stopped as unhealthy would be started again, unless the user wants it so.
+  const isRestarted = record.desired === 'running' || record.stopReason?.code === 'unhealthy';
+  if (!isRestarted || record.desired === 'forgotten') return;
   const { count, recentCount } = record.restart ?? { count: 0, recentCount: 0 };
   const isOver = record.observation.phase === 'ended';
   const isWaiting = record.restart?.delayMs !== undefined;
   if (isOver && !isWaiting) return;
-  draft.put({ ...record, desired: 'stopped', restart: { count, recentCount } });
+  const { stopReason: _unhealthy, ...rest } = record;
+  draft.put({ ...rest, desired: 'stopped', restart: { count, recentCount } });
 }
 
 function assertSameTask(current: AttemptRecord, submission: Submission): void {

@@ -1,3 +1,4 @@
+import type { CubeError } from '../errors/cube-error.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Logger, noopLogger } from '../lib/logger.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
@@ -23,6 +24,11 @@ export interface WorkerOptions {
   readonly identity: { readonly id: string; readonly cluster?: string };
   /** Keeps the cluster in the identity file, once the worker has learnt it. */
   readonly saveCluster?: (cluster: string) => Promise<void>;
+  /**
+   * Called once when the store has failed for good (`storage-failed`): what runs goes on, but only
+   * a new worker on a newly opened store can do anything more.
+   */
+  readonly onFatal?: (error: CubeError) => void;
   /** The node's name, unique in the cluster. */
   readonly name: string;
   /** As http://host:port; a function where it is known only after listening. */
@@ -53,10 +59,11 @@ export interface WorkerOptions {
   readonly logger?: Logger;
 }
 
+type OptionalOption = 'managerLink' | 'saveCluster' | 'onFatal';
+
 /** The options with every default filled in. */
 export type CompleteWorkerOptions = Readonly<
-  Required<Omit<WorkerOptions, 'managerLink' | 'saveCluster'>> &
-    Pick<WorkerOptions, 'managerLink' | 'saveCluster'>
+  Required<Omit<WorkerOptions, OptionalOption>> & Pick<WorkerOptions, OptionalOption>
 >;
 
 export function completeWorkerOptions(options: WorkerOptions): CompleteWorkerOptions {

@@ -1,6 +1,5 @@
 import type { JoinReply } from '../link/protocol.ts';
 import type { NodeFacts, RuntimeFact } from '../node/node.ts';
-import { STANDALONE } from '../store/attempt-repository.ts';
 import type { RuntimeName } from '../task/task-spec.ts';
 import { Announcer } from './announcer.ts';
 import { AttemptBook } from './attempt-book.ts';
@@ -9,9 +8,9 @@ import { MachineGauge } from './machine-gauge.ts';
 import type { Orphan } from './orders.ts';
 import { RuntimeWatcher } from './runtime-watcher.ts';
 import { Slots } from './slots.ts';
-import { StandaloneTasks, stopStandalone } from './standalone-tasks.ts';
+import { StandaloneTasks } from './standalone-tasks.ts';
+import { stopAllTasks } from './stop-all-tasks.ts';
 import { TaskRunners } from './task-runners.ts';
-import { Waker } from './waker.ts';
 import type { CompleteWorkerOptions } from './worker-options.ts';
 
 /** What the parts ask of the worker that they make up. */
@@ -44,7 +43,7 @@ export async function openWorkerParts(
 ): Promise<WorkerParts> {
   const { clock, random, machine, prober } = options;
   const logger = options.logger.child({ worker: options.name });
-  const book = await AttemptBook.open(options.store);
+  const book = await AttemptBook.open(options.store, options.onFatal);
   const watchers = new Map<RuntimeName, RuntimeWatcher>();
   const findWatcher = (name: RuntimeName): RuntimeWatcher | undefined => watchers.get(name);
   const slots = new Slots(options.startConcurrency);
@@ -87,7 +86,7 @@ export async function openWorkerParts(
       announcer?.start();
     },
 
-    stopTasks: () => stopAllTasks(book),
+    stopTasks: () => stopAllTasks(book, clock, logger),
 
     async stop() {
       await announcer?.stop();
@@ -131,29 +130,4 @@ function tasksToWake(
     if (!isWatched || restart?.delayMs !== undefined) taskIds.add(taskId);
   }
   return taskIds;
-}
-
-const WITH_WORKER = {
-  code: 'stopped-by-user',
-  message: 'Stopped together with its worker.',
-} as const;
-
-async function stopAllTasks(book: AttemptBook): Promise<void> {
-  const waker = new Waker();
-  const unsubscribe = book.subscribe(() => waker.wake());
-  try {
-    await book.commit((draft) => {
-      for (const { taskId, attempt } of book.all()) {
-        const record = draft.find({ taskId, attempt });
-        if (record === undefined || record.desired !== 'running') continue;
-        if (record.cluster === STANDALONE) stopStandalone(draft, record);
-        else if (record.observation.phase !== 'ended') {
-          draft.put({ ...record, desired: 'stopped', stopReason: WITH_WORKER });
-        }
-      }
-    });
-    while ([...book.all()].some((one) => one.observation.phase !== 'ended')) await waker.wait();
-  } finally {
-    unsubscribe();
-  }
 }

@@ -37,7 +37,15 @@ export function createWorker(options: WorkerOptions): Worker {
   return new Worker(completeWorkerOptions(options));
 }
 
-type WorkerPhase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
+const WORDS_BY_PHASE = {
+  new: 'The worker has not been started.',
+  starting: 'The worker is starting.',
+  running: 'The worker is running.',
+  stopping: 'The worker is stopping.',
+  stopped: 'The worker has stopped.',
+} as const;
+
+type WorkerPhase = keyof typeof WORDS_BY_PHASE;
 
 /**
  * Runs tasks on one machine: those that a manager orders, and those given to it directly. What
@@ -60,7 +68,8 @@ export class Worker {
 
   /**
    * Reads the store, finds what runs, and begins to serve. A runtime that does not answer does not
-   * hold it up for more than a few seconds.
+   * hold it up for more than a few seconds. Its address must be known by then, since it presents
+   * itself to the manager: listen first; requests are refused as `unavailable` until it serves.
    *
    * @throws CubeError of the store, such as `storage-damaged`; nothing has been touched then.
    */
@@ -90,8 +99,10 @@ export class Worker {
 
   async #stop(options: StopWorkerOptions): Promise<void> {
     const parts = this.#parts;
-    if (options.stopTasks === true && parts !== undefined) await parts.stopTasks();
+    const hasTasks = this.#phase === 'running' && parts !== undefined;
     this.#phase = 'stopping';
+    // No new orders from now on; but those who listen still hear how the tasks end.
+    if (options.stopTasks === true && hasTasks) await parts.stopTasks();
     this.#abort.abort(new CubeError('unavailable', 'The worker is stopping.'));
     await parts?.stop();
     for (const stream of this.#streams) stream.abort();
@@ -109,7 +120,7 @@ export class Worker {
   }
 
   list(): WorkerList {
-    const { book, orphans } = this.#serving();
+    const { book, orphans } = this.#readable();
     const cluster = this.#cluster();
     const observations = [...book.all()]
       .filter((one) => one.cluster !== STANDALONE && one.gone !== true)
@@ -127,7 +138,7 @@ export class Worker {
   }
 
   async *reports(sequence: number, signal: AbortSignal): AsyncGenerator<StreamItem, void> {
-    const { book, announcer } = this.#serving();
+    const { book, announcer } = this.#readable();
     const ending = new AbortController();
     this.#streams.add(ending);
     announcer?.onStreamOpened();
@@ -147,7 +158,7 @@ export class Worker {
 
   /** @throws CubeError `not-found`. */
   logs(key: AttemptKey, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
-    const { book, findWatcher, findOrphans } = this.#serving();
+    const { book, findWatcher, findOrphans } = this.#readable();
     const findOrphan = (wanted: AttemptKey) =>
       findOrphans(wanted.taskId).find((one) => one.attempt === wanted.attempt);
     const either = AbortSignal.any([signal, this.#abort.signal]);
@@ -169,19 +180,19 @@ export class Worker {
   }
 
   stats(): NodeStats {
-    const { book, gauge } = this.#serving();
+    const { book, gauge } = this.#readable();
     let taskCount = 0;
     for (const { observation } of book.all()) if (observation.phase === 'running') taskCount += 1;
     return { ...gauge.latest, taskCount };
   }
 
   listTasks(): readonly Task[] {
-    return this.#serving().standalone.list();
+    return this.#readable().standalone.list();
   }
 
   /** @throws CubeError `not-found`. */
   getTask(id: string): Task {
-    return this.#serving().standalone.get(id);
+    return this.#readable().standalone.get(id);
   }
 
   /** @throws CubeError `conflict`, when the id is taken by a task with another spec. */
@@ -194,9 +205,16 @@ export class Worker {
     return await this.#serving().standalone.stopTask(id);
   }
 
+  /** For what changes something. */
   #serving(): WorkerParts {
     if (this.#parts !== undefined && this.#phase === 'running') return this.#parts;
-    throw new CubeError('unavailable', `The worker is ${this.#phase}.`);
+    throw new CubeError('unavailable', WORDS_BY_PHASE[this.#phase]);
+  }
+
+  /** For what only looks: also while tasks are being stopped. */
+  #readable(): WorkerParts {
+    if (this.#parts !== undefined && this.#phase === 'stopping') return this.#parts;
+    return this.#serving();
   }
 
   #cluster(): string | undefined {

@@ -7,6 +7,7 @@ import type { RuntimeName } from '../../task/task-spec.ts';
 import type { HealthState } from '../../task/task-status.ts';
 import type { AttemptBook, AttemptChange } from '../attempt-book.ts';
 import type { RuntimeWatcher } from '../runtime-watcher.ts';
+import { withUnhealthy } from '../standalone-restart.ts';
 import { watchHealth } from './health-watch.ts';
 import type { Prober } from './prober.ts';
 
@@ -112,9 +113,14 @@ export class HealthMonitor {
       const current = draft.find(record);
       if (current === undefined || current.observation.phase !== 'running') return;
       const { progress: _old, ...rest } = current.observation;
-      const words = `Its health check failed ${retries} times in a row: ${detail}`.slice(0, 200);
-      const progress = health === 'unhealthy' ? { progress: words } : {};
-      draft.put({ ...current, observation: { ...rest, ...progress, health } });
+      if (health !== 'unhealthy') {
+        draft.put({ ...current, observation: { ...rest, health } });
+        return;
+      }
+      const times = retries === 1 ? 'failed' : `failed ${retries} times in a row`;
+      const progress = `Its health check ${times}: ${detail}.`.slice(0, 200);
+      const judged = { ...current, observation: { ...rest, progress, health } };
+      draft.put(withUnhealthy(judged, progress));
     });
   }
 }
