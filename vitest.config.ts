@@ -11,7 +11,11 @@ const project = (name: string, include: string[], testTimeout = 20_000) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['tests/unit/**/*.test.ts', 'tests/tidy.test.ts']),
+      project('unit', [
+        'tests/unit/**/*.test.ts',
+        'tests/regression/**/*.test.ts',
+        'tests/tidy.test.ts',
+      ]),
       project('conformance', ['tests/conformance/**/*.test.ts']),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000),
       project('docker', ['tests/docker/**/*.test.ts'], 120_000),
