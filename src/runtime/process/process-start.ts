@@ -1,0 +1,211 @@
+import { spawn } from 'node:child_process';
+import { CubeError, messageOf } from '../../errors/cube-error.ts';
+import { sleep } from '../../lib/clock.ts';
+import type { PublishedPort } from '../../task/port.ts';
+import type { TaskSpec } from '../../task/task-spec.ts';
+import type { InstanceSpec } from '../runtime.ts';
+import { hasErrorCode } from './durable-file.ts';
+import type { InstanceDirectory, InstanceRecord } from './instance-directory.ts';
+import { toMark } from './marked-processes.ts';
+import { findStats, readRange } from './output-segments.ts';
+import { findPortHolder } from './port-holder.ts';
+import type { ProcessHost } from './process-host.ts';
+import {
+  type InstanceContext,
+  isProgramExecuted,
+  type ObservedInstance,
+  observeInstance,
+} from './process-instance.ts';
+import type { CompiledProcessOptions } from './process-options.ts';
+import { toChangeUser } from './process-user.ts';
+import { assertProgramExists } from './program-lookup.ts';
+import { SHELL, toEnvironmentScript, toShimArguments } from './shim.ts';
+
+/** A program that was not executed by then will not be. */
+const EXECUTED_MS = 10_000;
+
+export interface StartContext {
+  readonly options: CompiledProcessOptions;
+  readonly host: ProcessHost;
+}
+
+/** A process listens by itself, so a port is the same inside and outside. */
+export function toPublishedPorts(spec: TaskSpec): readonly PublishedPort[] {
+  return spec.ports.map(({ container, protocol, address }) => ({
+    container,
+    host: container,
+    protocol,
+    address,
+  }));
+}
+
+/**
+ * Sees to it before anything is made that the spec can run.
+ *
+ * @throws CubeError `runtime-failed` or `port-taken`.
+ */
+export async function assertStartable(
+  instance: InstanceSpec,
+  directory: InstanceDirectory,
+  context: StartContext,
+): Promise<void> {
+  const environment = toEnvironment(instance, directory, context.options.searchPath);
+  await assertProgramExists(getCommand(instance.spec), {
+    searchPath: environment['PATH'] ?? '',
+    directory: directory.file('work'),
+  });
+  for (const port of toPublishedPorts(instance.spec)) {
+    const holder = await findPortHolder(port);
+    if (holder === undefined) continue;
+    const by = holder.program === undefined ? 'another program' : holder.program;
+    const where = `Port ${port.host}/${port.protocol} on ${port.address}`;
+    throw new CubeError('port-taken', `${where} is in use by ${by}, on ${holder.address}.`);
+  }
+}
+
+/** Records the intention and starts the shim. */
+export async function launch(
+  instance: InstanceSpec,
+  directory: InstanceDirectory,
+  context: StartContext,
+): Promise<void> {
+  const { options, host } = context;
+  const { spec } = instance;
+  const record: InstanceRecord = {
+    format: 1,
+    worker: options.worker,
+    cluster: instance.cluster,
+    taskId: instance.taskId,
+    attempt: instance.attempt,
+    bootId: host.bootId,
+    ports: [...toPublishedPorts(spec)],
+    groups: [...host.groups.pathsOf(directory.name)],
+    ...(spec.memory === undefined ? {} : { memoryBytes: spec.memory }),
+  };
+  const environment = toEnvironment(instance, directory, options.searchPath);
+  await directory.create(record, {
+    environment: toEnvironmentScript(environment),
+    user: host.user,
+  });
+  await host.groups.create(directory.name, {
+    cpu: spec.cpu,
+    memoryBytes: spec.memory,
+    pidsMax: options.pidsMax,
+  });
+  await spawnShim(directory, {
+    command: [getCommand(spec), ...spec.args],
+    groups: record.groups,
+    shimGroup: host.groups.shimGroup,
+    changeUser: toChangeUser(host.user),
+    searchPath: options.searchPath,
+  });
+}
+
+/**
+ * Waits until the program has taken the place of the shells before it, or has ended.
+ *
+ * @throws CubeError `runtime-failed`, when it cannot be executed; the signal's reason on abort.
+ */
+export async function waitUntilExecuted(
+  directory: InstanceDirectory,
+  context: InstanceContext,
+  signal: AbortSignal,
+): Promise<ObservedInstance> {
+  const { clock } = context;
+  const deadline = clock.monotonic() + EXECUTED_MS;
+  for (;;) {
+    const failure = await directory.findFailure();
+    if (failure !== undefined) throw await toExecuteError(directory, failure);
+    const observed = await observeInstance(directory, context);
+    if (observed?.phase === 'ended') return observed;
+    if (observed === undefined) {
+      throw new CubeError('runtime-failed', 'The instance was removed while it was started.');
+    }
+    const pid = observed.phase === 'running' ? observed.living?.pid : undefined;
+    if (pid !== undefined && (await isProgramExecuted(pid))) return observed;
+    if (clock.monotonic() > deadline) {
+      throw new CubeError('runtime-unavailable', 'The shim did not start the program in time.');
+    }
+    await sleep(clock, 1, signal);
+  }
+}
+
+interface ShimOptions {
+  readonly command: readonly string[];
+  readonly groups: readonly string[];
+  readonly shimGroup: string;
+  readonly changeUser: readonly string[];
+  readonly searchPath: string;
+}
+
+async function spawnShim(directory: InstanceDirectory, options: ShimOptions): Promise<void> {
+  const args = toShimArguments({
+    ...options,
+    directory: directory.path,
+    exitFile: directory.exitFile,
+    environmentFile: directory.file('environment'),
+    failedFile: directory.file('failed'),
+  });
+  // Files, never pipes: with the worker dead, a write to a pipe would kill the program.
+  await using stdout = await directory.openOutput('stdout');
+  await using stderr = await directory.openOutput('stderr');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const shim = spawn(SHELL, args, {
+        cwd: directory.file('work'),
+        env: { PATH: options.searchPath },
+        detached: true,
+        stdio: ['ignore', stdout.fd, stderr.fd],
+      });
+      shim.unref();
+      shim.once('spawn', resolve);
+      shim.once('error', reject);
+    });
+  } catch (cause) {
+    if (hasErrorCode(cause, 'E2BIG')) {
+      throw new CubeError('runtime-failed', 'The arguments are longer than this machine allows.', {
+        cause,
+      });
+    }
+    throw new CubeError('runtime-unavailable', `No process can be started: ${messageOf(cause)}.`, {
+      cause,
+    });
+  }
+}
+
+function toEnvironment(
+  { taskId, attempt, spec }: InstanceSpec,
+  directory: InstanceDirectory,
+  searchPath: string,
+): Readonly<Record<string, string>> {
+  const own = Object.entries(spec.env).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : value.secret,
+  ]);
+  return {
+    PATH: searchPath,
+    HOME: directory.file('work'),
+    LANG: 'C.UTF-8',
+    ...Object.fromEntries(own),
+    CUBE_TASK_NAME: spec.name,
+    ...toMark({ taskId, attempt }),
+  };
+}
+
+function getCommand(spec: TaskSpec): string {
+  if (spec.command === undefined) {
+    throw new CubeError('runtime-failed', 'A process needs a command, and the spec has none.');
+  }
+  return spec.command;
+}
+
+async function toExecuteError(directory: InstanceDirectory, code: number): Promise<CubeError> {
+  const path = directory.file('stderr.log');
+  const size = (await findStats(path))?.size ?? 0;
+  const text = (await readRange(path, Math.max(0, size - 500), size)).toString('utf8');
+  const last = text.trim().split('\n').at(-1) ?? '';
+  return new CubeError(
+    'runtime-failed',
+    `The program could not be executed (exit code ${code}): ${last}`,
+  );
+}
