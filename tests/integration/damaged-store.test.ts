@@ -255,7 +255,7 @@ describe('what is no data file of this kind', () => {
     const before = fingerprint(path);
     expect((await refusalOf(path)).code).toBe('storage-foreign');
     expect(fingerprint(path)).toBe(before);
-    expect(readdirSync(join(path, '..'))).toEqual(['cube.db']);
+    expect(readdirSync(join(path, '..'))).toEqual(['cube.db', 'cube.db.guard']);
   });
 
   test('the data file of a worker is refused by a manager', async () => {

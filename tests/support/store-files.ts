@@ -42,11 +42,12 @@ export function copyStore(from: string, to: string): void {
   }
 }
 
-/** A fingerprint of a data file and what stands beside it. */
+/** A fingerprint of a data file and what stands beside it. An empty log is as good as none. */
 export function fingerprint(path: string): string {
   const hash = createHash('sha256');
   for (const suffix of suffixes) {
-    hash.update(existsSync(path + suffix) ? readFileSync(path + suffix) : 'absent');
+    hash.update(existsSync(path + suffix) ? readFileSync(path + suffix) : '');
+    hash.update(suffix);
   }
   return hash.digest('hex');
 }

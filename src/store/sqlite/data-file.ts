@@ -30,10 +30,11 @@ import {
   type Synchronous,
 } from './database.ts';
 import { ensurePrivateDirectory, flushDirectory, PRIVATE_FILE_MODE } from './durable-file.ts';
-import { assertWhole, inspectDataFile } from './inspect-data-file.ts';
-import { LockRecord } from './lock-record.ts';
+import { FileLock } from './file-lock.ts';
+import { assertFileOrNothing, assertWhole, inspectDataFile } from './inspect-data-file.ts';
+
 import { assertLocalFileSystem } from './network-file-system.ts';
-import { damagedError, judgeTrouble } from './storage-error.ts';
+import { damagedError } from './storage-error.ts';
 
 export interface DataFileOptions {
   readonly path: string;
@@ -46,20 +47,21 @@ export interface DataFileOptions {
  * A data file that was found good, and is held by this process until closed.
  *
  * Beside the data file `cube.db` stand `cube.db-wal` (what was not moved into it yet),
- * `cube.db.id` (which data should be there) and `cube.db.lock` (who holds it).
+ * `cube.db.id` (which data should be there), `cube.db.lock` (who holds it) and `cube.db.guard`
+ * (what the lock is on).
  */
 export class DataFile {
   readonly path: string;
   readonly database: DatabaseSync;
   /** How many records each collection has; whoever writes keeps it true. */
   readonly counts: Map<string, number>;
-  readonly #lock: LockRecord;
+  readonly #lock: FileLock;
 
   private constructor(file: {
     readonly path: string;
     readonly database: DatabaseSync;
     readonly counts: Map<string, number>;
-    readonly lock: LockRecord;
+    readonly lock: FileLock;
   }) {
     this.path = file.path;
     this.database = file.database;
@@ -78,34 +80,23 @@ export class DataFile {
     ensurePrivateDirectory(directory);
     assertLocalFileSystem(directory);
     const path = toRealPath(resolve(options.path));
-    const lock = new LockRecord(path);
-    lock.assertFree();
-    const expected = readIdentityBeside(path);
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) {
-      if (expected !== undefined) {
-        throw damagedError(path, `it is gone, though ${identityPathOf(path)} speaks of it`);
-      }
-      makeDataFile(path, options);
-    } else {
-      restoreKeptLog(path);
-      assertWhole(path, stats, expected !== undefined);
+    assertFileOrNothing(path);
+    const lock = FileLock.take(path);
+    try {
+      prepare(path, options);
+      return DataFile.#hold(path, lock, options);
+    } catch (error) {
+      lock.release();
+      throw error;
     }
-    return DataFile.#hold(path, lock, options);
   }
 
-  static #hold(path: string, lock: LockRecord, options: DataFileOptions): DataFile {
+  static #hold(path: string, lock: FileLock, options: DataFileOptions): DataFile {
     const { collections, role, synchronous } = options;
-    let database: DatabaseSync;
-    let counts: Map<string, number>;
+    const counts = inspectDataFile(path, role, collections);
+    const database = openDatabase(path, synchronous);
     try {
-      counts = inspectDataFile(path, role, collections);
-      database = openDatabase(path, synchronous);
-    } catch (error) {
-      throw judgeTrouble(error) === 'locked' ? lock.lockedError() : error;
-    }
-    try {
-      lock.take();
+      rmSync(`${path}-shm`, { force: true }); // Left by the inspection.
       createCollections(database, collections);
       // A crash may have come between the making of the file and the writing of its identity.
       if (readIdentityBeside(path) === undefined) {
@@ -118,7 +109,6 @@ export class DataFile {
       return new DataFile({ path, database, counts, lock });
     } catch (error) {
       database.close();
-      lock.release();
       throw error;
     }
   }
@@ -148,6 +138,19 @@ export class DataFile {
       restoreKeptLog(this.path);
       this.#lock.release();
     }
+  }
+}
+
+/** Sees to it that there is a data file, and that it is whole. */
+function prepare(path: string, options: DataFileOptions): void {
+  const expected = readIdentityBeside(path);
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
+    restoreKeptLog(path);
+    assertWhole(path, expected !== undefined);
+  } else if (expected === undefined) {
+    makeDataFile(path, options);
+  } else {
+    throw damagedError(path, `it is gone, though ${identityPathOf(path)} speaks of it`);
   }
 }
 
@@ -187,12 +190,8 @@ function makeDataFile(path: string, { role, collections }: DataFileOptions): voi
     const descriptor = openSync(draft, 'r+');
     fsyncSync(descriptor);
     closeSync(descriptor);
-    // A link, other than renaming, never takes the place of a file that another process made.
-    linkSync(draft, path);
+    renameSync(draft, path);
     flushDirectory(dirname(path));
-  } catch (error) {
-    const isTaken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    if (!isTaken) throw error;
   } finally {
     rmSync(draft, { force: true });
   }

@@ -1,4 +1,4 @@
-import { rmSync, type Stats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import {
   type DataIdentity,
@@ -11,13 +11,17 @@ import { assertKnownFormat, type FileHeader, readFileHeader } from './file-forma
 import { damagedError, foreignError } from './storage-error.ts';
 import { readWriteAheadLog } from './write-ahead-log.ts';
 
+/** Refuses what is no file, before anything is made beside it. @throws CubeError `storage-damaged` */
+export function assertFileOrNothing(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isFile()) return;
+  throw damagedError(path, `it is ${stats.isDirectory() ? 'a directory' : 'no regular file'}`);
+}
+
 /** Looks at the file before SQLite does, which would mend or extend it. */
-export function assertWhole(path: string, stats: Stats, isExpected: boolean): void {
-  if (!stats.isFile()) {
-    const what = stats.isDirectory() ? 'a directory' : 'no regular file';
-    throw damagedError(path, `it is ${what}`);
-  }
-  assertNothingMissing(path, readFileHeader(path, isExpected), stats.size);
+export function assertWhole(path: string, isExpected: boolean): void {
+  const header = readFileHeader(path, isExpected);
+  assertNothingMissing(path, header, statSync(path).size);
 }
 
 /** A page that the file should have and has not must be in the log, else the file was cut. */
@@ -33,7 +37,8 @@ function assertNothingMissing(path: string, header: FileHeader, size: number): v
 
 /**
  * Reads a data file through a connection that cannot write, since one that can would move the log
- * into the file when it closes, and change what is to be refused.
+ * into the file when it closes, and change what is to be refused. It may leave an empty log and
+ * an index of the log, which mean nothing.
  *
  * @returns how many records each collection has
  * @throws CubeError `storage-damaged`, `storage-foreign`, `storage-newer`
@@ -54,7 +59,6 @@ export function inspectDataFile(
     return checkCounts(database, path, collections);
   } finally {
     database.close();
-    removeTraces(path);
   }
 }
 
@@ -84,11 +88,4 @@ function checkCounts(
   const missing = collections.filter((collection) => !counts.has(collection));
   for (const collection of missing) counts.set(collection, 0);
   return counts;
-}
-
-/** Reading a database whose log is empty leaves files that only mean that it was read. */
-function removeTraces(path: string): void {
-  rmSync(`${path}-shm`, { force: true });
-  const log = `${path}-wal`;
-  if (statSync(log, { throwIfNoEntry: false })?.size === 0) rmSync(log);
 }

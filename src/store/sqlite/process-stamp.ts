@@ -23,7 +23,7 @@ export function currentProcessStamp(): ProcessStamp {
 
 /**
  * Whether the stamped process still runs. False also when it cannot be told, because its pid
- * belongs to another container: then only the lock on the file itself can say.
+ * belongs to another container.
  */
 export function isRunning(stamp: ProcessStamp): boolean {
   const current = currentProcessStamp();

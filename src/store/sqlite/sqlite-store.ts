@@ -40,16 +40,8 @@ export function openSqliteStoreWith(
   options: SqliteStoreOptions,
   synchronous: Synchronous,
 ): Promise<SqliteStore> {
-  const opened = openingTurn.then(() => SqliteStore.open(options, synchronous));
-  openingTurn = opened.catch(() => undefined);
-  return opened;
+  return SqliteStore.open(options, synchronous);
 }
-
-/**
- * Stores are opened one after the other: the check whether this very process holds a file must
- * not overlap with another opening of it.
- */
-let openingTurn: Promise<unknown> = Promise.resolve();
 
 /** A store in a SQLite database, which a thread of its own reads and writes. */
 export class SqliteStore implements Store {
