@@ -19,6 +19,8 @@ export interface ContainerFacts {
   /** Set exactly when the phase is `ended`. */
   readonly exitCode: ExitCode | undefined;
   readonly isOutOfMemory: boolean;
+  /** It ran when the machine went down, and its engine learned that only afterwards. */
+  readonly isLostOnReboot: boolean;
   readonly memoryBytes: number | undefined;
   readonly ports: readonly PublishedPort[];
   /** Where the image's programs are looked for, and from where. */
@@ -63,6 +65,12 @@ const inspectSchema = z.object({
 
 type Inspected = z.output<typeof inspectSchema>;
 
+/** What is known of the engine's machine. */
+export interface Machine {
+  /** When it was started, RFC 3339; undefined where the engine runs on another one. */
+  readonly bootedAt?: string | undefined;
+}
+
 /**
  * Reads an engine's description of a container.
  *
@@ -70,7 +78,7 @@ type Inspected = z.output<typeof inspectSchema>;
  * @throws CubeError `runtime-unavailable` where it tells too little to know what is so: then
  *   nothing is known, which is another thing than an end.
  */
-export function parseContainer(reply: unknown): ContainerFacts | undefined {
+export function parseContainer(reply: unknown, machine: Machine = {}): ContainerFacts | undefined {
   const parsed = inspectSchema.safeParse(reply);
   if (!parsed.success) {
     const fields = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
@@ -81,6 +89,7 @@ export function parseContainer(reply: unknown): ContainerFacts | undefined {
   const owner = ownerOf(Config.Labels ?? {});
   if (owner === undefined) return undefined;
   const phase = phaseOf(State);
+  const isLostOnReboot = phase === 'ended' && wasLostOnReboot(State, machine);
   const memory = HostConfig?.Memory ?? 0;
   return {
     id: Id,
@@ -90,8 +99,9 @@ export function parseContainer(reply: unknown): ContainerFacts | undefined {
     isPaused: State.Paused || State.Status === 'paused',
     startedAt: moment(State.StartedAt),
     finishedAt: phase === 'ended' ? endOf(State) : undefined,
-    exitCode: phase === 'ended' ? exitCodeOf(State) : undefined,
+    exitCode: phase !== 'ended' ? undefined : isLostOnReboot ? 'unknown' : exitCodeOf(State),
     isOutOfMemory: State.OOMKilled,
+    isLostOnReboot,
     memoryBytes: memory > 0 ? memory : undefined,
     ports: publishedPorts(NetworkSettings?.Ports ?? {}),
     searchPath: Config.Env?.find((one) => one.startsWith('PATH='))?.slice('PATH='.length),
@@ -116,6 +126,10 @@ export function toStatus(facts: ContainerFacts): InstanceStatus {
 }
 
 function endReason(facts: ContainerFacts, exitCode: ExitCode): Reason {
+  if (facts.isLostOnReboot) {
+    const message = 'The machine went down while it ran; its exit code was lost.';
+    return { code: 'lost-on-reboot', message };
+  }
   const killed = parseKillMark(facts.name);
   // A mark without a kill is of one that ended on its own at the last moment.
   if (killed !== undefined && exitCode === KILLED) return killedAfterTimeoutReason(killed);
@@ -155,6 +169,18 @@ function exitCodeOf(state: Inspected['State']): ExitCode {
   const { ExitCode: code } = state;
   if (code === undefined || code < 0 || state.Status === 'dead') return 'unknown';
   return endOf(state) === undefined ? 'unknown' : code;
+}
+
+/**
+ * An engine gives what it finds dead after a crash of the machine the code 255 and the moment at
+ * which it found it. A program may end with 255 as well, but not after a boot that it did not see.
+ */
+function wasLostOnReboot(state: Inspected['State'], { bootedAt }: Machine): boolean {
+  const startedAt = moment(state.StartedAt);
+  const finishedAt = moment(state.FinishedAt);
+  if (state.ExitCode !== 255 || bootedAt === undefined) return false;
+  if (startedAt === undefined || finishedAt === undefined) return false;
+  return startedAt < bootedAt && bootedAt <= finishedAt;
 }
 
 /** undefined where the engine does not know it. */

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Logger } from '../../lib/logger.ts';
 import { instanceName } from '../event-feed.ts';
 import type { InstanceKey } from '../runtime.ts';
+import { readBootTime } from './boot-time.ts';
 import { type ContainerFacts, parseContainer } from './container-facts.ts';
 import { labelFilters } from './container-labels.ts';
 import type { DockerEngine } from './docker-engine.ts';
@@ -22,6 +23,7 @@ export class ContainerFinder {
   readonly #worker: string;
   readonly #logger: Logger;
   readonly #ids = new Map<string, string>();
+  #bootedAt: Promise<string | undefined> | undefined;
 
   constructor(options: {
     readonly engine: DockerEngine;
@@ -79,7 +81,8 @@ export class ContainerFinder {
       if (reply.status === 404) return undefined;
       throw refusalError(what, reply);
     }
-    const facts = parseContainer(reply);
+    this.#bootedAt ??= readBootTime(this.#engine.host);
+    const facts = parseContainer(reply, { bootedAt: await this.#bootedAt });
     return facts?.owner.worker === this.#worker ? facts : undefined;
   }
 

@@ -1,0 +1,132 @@
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { describe, expect, it } from 'vitest';
+import type { SubmissionInput } from '../../src/client/cube-client.ts';
+import { systemRandom } from '../../src/lib/random.ts';
+import { ensureTestImage } from '../support/docker-image.ts';
+import { eventually } from '../support/eventually.ts';
+import { KillRun, notedStarts } from '../support/kill-run.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+// SIGKILL of manager, worker and both, at random moments, while tasks are submitted and started.
+
+const TASK_COUNT = 200;
+const CONTAINER_EVERY = 8;
+
+const docker = new Docker();
+
+type Submission = SubmissionInput & { readonly id: string };
+
+/** Long-running tasks, mostly processes, each of which notes its own start in a file. */
+function makeSubmissions(image: string, notes: string): readonly Submission[] {
+  return Array.from({ length: TASK_COUNT }, (_, index) => {
+    const shared = { id: systemRandom.uuid(), name: `kill-${index}`, stopTimeout: '1s' };
+    if (index % CONTAINER_EVERY === 0) {
+      return { ...shared, image, command: 'sleep', args: ['3600'] };
+    }
+    const script = `echo "$CUBE_TASK_ID/$CUBE_ATTEMPT" >> ${notes}; exec sleep 3600`;
+    return { ...shared, command: 'sh', args: ['-c', script] };
+  });
+}
+
+/** How often a container was started for each (task, attempt), as the engine tells it. */
+async function containerStarts(
+  ids: ReadonlySet<string>,
+  since: number,
+): Promise<readonly string[]> {
+  const stream = await docker.getEvents({
+    since,
+    until: Math.floor(Date.now() / 1000) + 1,
+    filters: { type: ['container'], event: ['start'], label: ['cube.task'] },
+  });
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => JSON.parse(line).Actor.Attributes)
+    .filter((labels) => ids.has(labels['cube.task']))
+    .map((labels) => `${labels['cube.task']}/${labels['cube.attempt']}`);
+}
+
+describe('killing manager, worker and both at random', () => {
+  it('loses no acknowledged task, doubles none, and disturbs none that runs', async () => {
+    const image = await ensureTestImage();
+    const since = Math.floor(Date.now() / 1000) - 1;
+    await using directory = await temporaryDirectory();
+    const notes = join(directory.path, 'starts');
+    await using run = await KillRun.start(directory.path);
+    const submissions = makeSubmissions(image, notes);
+    const ids = new Set(submissions.map(({ id }) => id));
+
+    // Eight clients submit while the killer is at work.
+    const stop = new AbortController();
+    const killing = run.killUntil(stop.signal);
+    const queue = [...submissions];
+    const submitAll = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        await run.submit(next);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, submitAll));
+    while (run.killCount < 20) await run.killOne();
+    stop.abort();
+    await killing;
+
+    // Every acknowledged task is known and comes to run.
+    const running = await eventually(
+      'all tasks run',
+      async () => {
+        try {
+          const tasks = await Array.fromAsync(run.client.list());
+          const isDone = tasks.every(({ status }) => status.state === 'running');
+          return tasks.length === TASK_COUNT && isDone ? tasks : undefined;
+        } catch {
+          // The manager is on its way up; the deadline decides.
+          return undefined;
+        }
+      },
+      120_000,
+    );
+    expect(new Set(running.map(({ id }) => id))).toEqual(ids);
+
+    // Nothing was started twice at the same attempt.
+    const starts = [...(await notedStarts(notes)), ...(await containerStarts(ids, since))];
+    expect(starts.filter((one, index) => starts.indexOf(one) !== index)).toEqual([]);
+
+    // What runs is undisturbed by further kills: same container ids, same pids.
+    const identities = running.map(({ id, status }) => `${id} ${status.runtimeId}`).sort();
+    for (let count = 0; count < 5; count += 1) await run.killOne();
+    const after = await eventually('manager and worker are settled again', async () => {
+      try {
+        const [node] = await run.client.nodes();
+        if (node?.liveness !== 'up') return undefined;
+        return await Array.fromAsync(run.client.list());
+      } catch {
+        return undefined;
+      }
+    });
+    expect(after.map(({ id, status }) => `${id} ${status.runtimeId}`).sort()).toEqual(identities);
+
+    // Everything can still be stopped, and nothing labelled is left running.
+    await Promise.all(submissions.map(({ id }) => run.client.stop(id)));
+    await eventually(
+      'all tasks are stopped',
+      async () => {
+        const tasks = await Array.fromAsync(run.client.list());
+        return tasks.every(({ status }) => status.state === 'completed');
+      },
+      120_000,
+    );
+    const left = await docker.listContainers({ filters: { label: ['cube.task'] } });
+    expect(left.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''))).toEqual([]);
+    console.log(`killed ${run.killCount} times during ${TASK_COUNT} tasks`);
+    await removeContainers(ids);
+  }, 300_000);
+});
+
+async function removeContainers(ids: ReadonlySet<string>): Promise<void> {
+  const all = await docker.listContainers({ all: true, filters: { label: ['cube.task'] } });
+  const ours = all.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''));
+  await Promise.all(ours.map(({ Id }) => docker.getContainer(Id).remove({ force: true })));
+}

@@ -1,0 +1,101 @@
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+/** What a proxy does with a request. */
+export type ProxyAction =
+  | 'pass'
+  /** The request arrives and is carried out; its reply does not come back. */
+  | 'lose-reply'
+  /** Nothing comes of it, ever. */
+  | 'hang'
+  /** It arrives after so long. */
+  | { readonly delayMs: number }
+  /** The proxy answers in the server's place. */
+  | { readonly status: number; readonly body: string };
+
+/** A proxy on a socket of its own in front of another, which does harm as told. */
+export interface SocketProxy extends AsyncDisposable {
+  readonly path: string;
+  /** First lines of all requests so far, such as "GET /version HTTP/1.1". */
+  readonly requests: readonly string[];
+  /** Decides over each request from its first line. Default: all pass. */
+  rule: (request: string) => ProxyAction;
+  /** Cuts the connections whose request fits. */
+  cut(pattern: RegExp): number;
+  /** Takes the socket away, as when the server is stopped, cutting all connections. */
+  stop(): Promise<void>;
+  /** Puts it back. */
+  start(): Promise<void>;
+}
+
+/** Opens a proxy to the Unix socket at `target`, for clients that do not reuse connections. */
+export async function openSocketProxy(target: string): Promise<SocketProxy> {
+  const directory = await temporaryDirectory();
+  const path = join(directory.path, 'proxy.sock');
+  const open = new Map<Socket, string>();
+  const requests: string[] = [];
+  let server: Server | undefined;
+
+  const forward = (client: Socket, head: Buffer, isReplyLost: boolean): void => {
+    const upstream = dial(target);
+    client.on('close', () => upstream.destroy());
+    upstream.on('error', () => client.destroy());
+    client.pipe(upstream);
+    client.unshift(head);
+    if (isReplyLost) upstream.once('data', () => client.destroy());
+    else upstream.pipe(client);
+  };
+
+  const onConnection = (client: Socket): void => {
+    client.on('error', () => client.destroy());
+    client.on('close', () => open.delete(client));
+    client.once('data', (head) => {
+      client.pause();
+      const [request = ''] = head.toString('latin1').split('\r\n', 1);
+      requests.push(request);
+      open.set(client, request);
+      const action = proxy.rule(request);
+      if (action === 'hang') return;
+      if (action === 'pass' || action === 'lose-reply') {
+        forward(client, head, action === 'lose-reply');
+      } else if ('delayMs' in action) {
+        setTimeout(() => forward(client, head, false), action.delayMs);
+      } else {
+        const { status, body } = action;
+        const length = Buffer.byteLength(body);
+        client.end(
+          `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`,
+        );
+      }
+    });
+  };
+
+  const proxy: SocketProxy = {
+    path,
+    requests,
+    rule: () => 'pass',
+    cut(pattern) {
+      const hit = [...open].filter(([, request]) => pattern.test(request));
+      for (const [socket] of hit) socket.destroy();
+      return hit.length;
+    },
+    async start() {
+      const next = createServer(onConnection);
+      server = next;
+      await new Promise<void>((resolve) => next.listen(path, resolve));
+    },
+    async stop() {
+      for (const socket of open.keys()) socket.destroy();
+      const last = server;
+      server = undefined;
+      if (last !== undefined) await new Promise((resolve) => last.close(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      await proxy.stop();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+  await proxy.start();
+  return proxy;
+}
