@@ -4,15 +4,17 @@ import type { CubeError } from '../errors/cube-error.ts';
 import { type EventType, eventSchema, eventTypes } from '../event/event.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Connection } from './connection.ts';
-import { parseReply, toBadReply } from './reply-error.ts';
+import { parseReply, toBadReply, toReplyError } from './reply-error.ts';
 import { isConnectionLoss, openStream } from './request.ts';
 
 /** An event as the manager tells it: secrets are hidden. */
 export type EventReply = Readonly<z.output<typeof eventSchema>>;
 
 export interface EventOptions {
-  /** Begin after this revision. Default 0: with the oldest event that is kept. */
+  /** Begin after this revision. Default: with the oldest event that is kept. */
   readonly after?: number | undefined;
+  /** Default true. False: end with the newest event that there is by now. */
+  readonly follow?: boolean | undefined;
   readonly taskId?: string | undefined;
   readonly node?: string | undefined;
   readonly types?: readonly EventType[] | undefined;
@@ -24,8 +26,8 @@ export interface EventOptions {
 export interface Interruption {
   /** Why; absent when the manager simply ended the stream. */
   readonly error?: CubeError;
-  /** The stream goes on after this revision, without a gap or a repeat. */
-  readonly after: number;
+  /** The stream goes on after this revision, without a gap or a repeat; absent before the first. */
+  readonly after: number | undefined;
   readonly retryInMs: number;
 }
 
@@ -46,7 +48,7 @@ export async function* followEvents(
   connection: Connection,
   options: EventOptions,
 ): AsyncGenerator<EventReply, void, undefined> {
-  let after = options.after ?? 0;
+  let { after } = options;
   let failureCount = 0;
   let wasOpen = false;
   const onOpen = (): void => {
@@ -60,6 +62,7 @@ export async function* followEvents(
         after = event.revision;
         yield event;
       }
+      if (options.follow === false) return;
     } catch (thrown) {
       if (!wasOpen || options.signal?.aborted === true || !isConnectionLoss(thrown)) throw thrown;
       error = thrown;
@@ -74,14 +77,15 @@ export async function* followEvents(
 /** One connection's worth of events. */
 async function* openEvents(
   connection: Connection,
-  options: EventOptions & { readonly after: number },
+  options: EventOptions,
   onOpen: () => void,
 ): AsyncGenerator<EventReply, void, undefined> {
-  let last = options.after;
+  let last = options.after ?? 0;
   let ready: EventReply[] = [];
   const parser = createParser({
     maxBufferSize: EVENT_LENGTH_MAX,
-    onEvent: ({ id, data }) => {
+    onEvent: ({ id, event: name, data }) => {
+      if (name === 'problem') throw toReplyError(connection, data);
       // What has no revision is news about the connection, not an event.
       const event = id === undefined ? undefined : parseEvent(connection, data);
       if (event === undefined || event.revision <= last) return;
@@ -115,8 +119,9 @@ function parseEvent(connection: Connection, data: string): EventReply | undefine
   return known.includes(type) ? parseReply(connection, eventSchema, data) : undefined;
 }
 
-function toQuery(options: EventOptions & { readonly after: number }): [string, string][] {
-  const query: [string, string][] = [['after', String(options.after)]];
+function toQuery(options: EventOptions): [string, string][] {
+  const query: [string, string][] = [['after', String(options.after ?? 'oldest')]];
+  if (options.follow === false) query.push(['follow', 'false']);
   if (options.taskId !== undefined) query.push(['task', options.taskId]);
   if (options.node !== undefined) query.push(['node', options.node]);
   for (const type of options.types ?? []) query.push(['type', type]);

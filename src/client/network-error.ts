@@ -19,6 +19,11 @@ const wordsByCode: Readonly<Record<string, string>> = {
   EACCES: 'the operating system forbids the connection',
 };
 
+/** The few causes that have no code. */
+const wordsByMessage: Readonly<Record<string, string>> = {
+  'bad port': 'its port is one of those to which HTTP clients do not connect',
+};
+
 const notTls = /^(ERR_SSL_|EPROTO$)/;
 const badCertificate = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_)/;
 
@@ -38,7 +43,7 @@ export function toUnreachable(connection: Connection, error: unknown): CubeError
       hint: 'Give its authority to Node with NODE_EXTRA_CA_CERTS.',
     });
   }
-  const words = wordsByCode[code] ?? deepestMessage(error);
+  const words = wordsByCode[code] ?? wordsByMessage[deepestMessage(error)] ?? deepestMessage(error);
   return new CubeError('unreachable', `${who} cannot be reached: ${words}.`, {
     cause: error,
     hint: nextStep(connection),

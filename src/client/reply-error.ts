@@ -16,10 +16,18 @@ export function toBadReply(connection: Connection, what: string, cause?: unknown
   );
 }
 
-/** The error that a reply with a failing status tells of. */
-export function toReplyError(connection: Connection, status: number, body: string): CubeError {
+/**
+ * The error that problem details tell of.
+ *
+ * @param status of the reply that they are, if they are one.
+ */
+export function toReplyError(connection: Connection, body: string, status?: number): CubeError {
   const problem = problemSchema.safeParse(parseOrUndefined(body));
-  if (!problem.success) return toBadReply(connection, `it answered with status ${status}`);
+  if (!problem.success) {
+    const what =
+      status === undefined ? 'it tells of an error' : `it answered with status ${status}`;
+    return toBadReply(connection, what);
+  }
   const { code, detail, issues, hint } = problem.data;
   if (!isErrorCode(code)) {
     return toBadReply(connection, `its error code "${code.slice(0, 40)}" is unknown`);

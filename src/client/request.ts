@@ -158,7 +158,7 @@ async function send(
   if (response.ok) return response;
   if (response.status >= 400) {
     const text = await readText(connection, response, PROBLEM_BYTES_MAX);
-    throw toReplyError(connection, response.status, text);
+    throw toReplyError(connection, text, response.status);
   }
   await response.body?.cancel();
   // A browser hides the status of a redirect behind 0.

@@ -86,9 +86,12 @@ export type EventDraft = Omit<
   'revision' | 'id' | 'time' | 'before' | 'after' | 'previous'
 >;
 
-/** Every field may also be null, which clears it. */
-const patchOf = (schema: z.ZodObject): z.ZodType =>
-  z.partialRecord(z.enum(Object.keys(schema.shape)), z.unknown());
+/** Each field of a status may be there, and may also be null, which clears it. */
+const statusPatchSchema = z.object(
+  Object.fromEntries(
+    Object.entries(taskStatusSchema.shape).map(([field, schema]) => [field, schema.nullish()]),
+  ),
+) as unknown as z.ZodType<TaskStatusPatch>;
 
 /** Events as replies carry them. */
 export const eventSchema = z
@@ -103,7 +106,7 @@ export const eventSchema = z
     before: z.enum(taskStates).optional(),
     after: z.enum(taskStates).optional(),
     spec: taskSpecSchema.optional().describe('In the first event of a task.'),
-    status: patchOf(taskStatusSchema).optional().describe('Changed fields; null clears one.'),
+    status: statusPatchSchema.optional().describe('Changed fields; null clears one.'),
     facts: z.record(z.string(), z.unknown()).optional().describe('Changed facts of a node.'),
     placement: placementSchema.optional(),
     epoch: z.int().optional(),

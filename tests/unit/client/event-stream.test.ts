@@ -59,7 +59,7 @@ describe('the stream of events', () => {
 
   test('says so when the events it would go on with are pruned', async () => {
     await using stub = await startHttpStub(({ url }, response) => {
-      if (url.searchParams.get('after') === '0') {
+      if (url.searchParams.get('after') === 'oldest') {
         sendEvents(response, [eventReplyOf({ revision: 1 })]);
         setImmediate(() => response.end());
         return;
@@ -69,6 +69,26 @@ describe('the stream of events', () => {
     const client = createCubeClient({ url: stub.url, clock: hastyClock });
     const got = Array.fromAsync(client.events());
     await expect(got).rejects.toMatchObject({ code: 'pruned' });
+  });
+
+  test('ends with the newest event when it is not to follow', async () => {
+    await using stub = await startHttpStub((_request, response) => {
+      sendEvents(response, [eventReplyOf({ revision: 1 })]);
+      response.end();
+    });
+    const client = createCubeClient({ url: stub.url, clock: hastyClock });
+    expect(await take(client.events({ follow: false }), 9)).toEqual([1]);
+    expect(stub.requests.map(({ url }) => url.search)).toEqual(['?after=oldest&follow=false']);
+  });
+
+  test('gives the reason for which the manager ends it', async () => {
+    await using stub = await startHttpStub((_request, response) => {
+      sendEvents(response, []);
+      const problem = { type: 'a', title: 'b', status: 410, detail: 'Gone.', code: 'pruned' };
+      response.write(`event: problem\ndata: ${JSON.stringify(problem)}\n\n`);
+    });
+    const client = createCubeClient({ url: stub.url, clock: hastyClock });
+    await expect(take(client.events(), 1)).rejects.toMatchObject({ code: 'pruned' });
   });
 
   test('fails at once when the first connection does', async () => {

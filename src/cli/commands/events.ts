@@ -1,0 +1,106 @@
+import type { Command } from 'commander';
+import type { CubeClient } from '../../client/cube-client.ts';
+import type { EventReply, Interruption } from '../../client/event-stream.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import { quoteText } from '../../errors/describe-value.ts';
+import { type CommandContext, once } from '../command-context.ts';
+import { formatPort, shortId } from '../describe-task.ts';
+import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
+import { toPlainText } from '../plain-text.ts';
+
+interface EventFlags extends ManagerFlags {
+  readonly follow?: boolean;
+  readonly task?: string;
+  readonly node?: string;
+  readonly after?: string;
+}
+
+const HELP = `
+Every change is an event with a revision. Without --follow, the events up to now are printed; with
+it, also each new one as it becomes durable. With --json each is a line of its own. "--after" with
+the last revision seen goes on without a gap or a repeat.
+
+Examples:
+  cube events --task web
+  cube events --follow
+  cube events --follow --after 120 --json`;
+
+/** `cube events`: what happened, and what happens. */
+export function defineEvents(program: Command, context: CommandContext): void {
+  const command = program
+    .command('events')
+    .description('print what has happened, and what happens')
+    .option('-f, --follow', 'go on with new events')
+    .addOption(once('--task <task>', 'only events of this task'))
+    .addOption(once('--node <node>', 'only events of this node'))
+    .addOption(once('--after <revision>', 'only events after this revision'));
+  addManagerOptions(command).addHelpText('after', HELP);
+  command.action(async (flags: EventFlags) => {
+    const { io } = context;
+    const after = flags.after === undefined ? undefined : parseRevision(flags.after);
+    const client = await connect(io, flags);
+    const taskId = await findTaskId(client, flags.task);
+    const follow = flags.follow === true;
+    const events = client.events({
+      after,
+      follow,
+      taskId,
+      node: flags.node,
+      onInterrupted: (interruption) => void io.stderr.write(describeInterruption(interruption)),
+    });
+    for await (const event of events) {
+      const line = flags.json === true ? JSON.stringify(event) : describeEvent(event);
+      await io.stdout.write(`${line}\n`);
+    }
+  });
+}
+
+function describeInterruption({ error, after }: Interruption): string {
+  const why = error === undefined ? 'The manager ended the stream.' : error.message;
+  const where = after === undefined ? '' : ` after revision ${after}`;
+  return `cube: ${toPlainText(why)} Going on${where} …\n`;
+}
+
+async function findTaskId(
+  client: CubeClient,
+  word: string | undefined,
+): Promise<string | undefined> {
+  if (word === undefined) return undefined;
+  // A task that was pruned still has events.
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(word)) return word.toLowerCase();
+  const { findTask } = await import('../find-task.ts');
+  return (await findTask(client, word)).id;
+}
+
+function describeEvent(event: EventReply): string {
+  const subject = [
+    event.taskId === undefined ? undefined : shortId(event.taskId),
+    event.spec?.name,
+    event.attempt === undefined ? undefined : `#${event.attempt}`,
+    event.node === undefined ? undefined : `on ${event.node}`,
+  ];
+  const change =
+    event.before === event.after ? undefined : `${event.before ?? ''}->${event.after ?? ''}`;
+  const detail = [
+    event.status?.progress,
+    event.status?.health,
+    event.reason?.message,
+    event.status?.ports?.map(formatPort).join(' '),
+  ];
+  const parts = [
+    String(event.revision).padStart(6),
+    event.time,
+    event.type,
+    ...subject,
+    change,
+    ...detail,
+  ].filter((part) => part !== undefined && part !== null && part !== '');
+  return toPlainText(parts.join('  '));
+}
+
+function parseRevision(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new CubeError('configuration', `--after is ${quoteText(text)}; want a revision.`, {
+    hint: 'For example: --after 120, with the number at the beginning of an event.',
+  });
+}

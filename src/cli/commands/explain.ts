@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import type { ExplanationReply, TaskReply } from '../../link/replies.ts';
+import type { Placement, Verdict } from '../../task/placement.ts';
+import { formatAge } from '../age.ts';
+import type { CliIo } from '../cli-io.ts';
+import type { CommandContext } from '../command-context.ts';
+import { describeState, shortId } from '../describe-task.ts';
+import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { toPlainText } from '../plain-text.ts';
+import { formatTable } from '../table.ts';
+
+const HELP = `
+Shows the decision as it was made, with the verdict on every node: its score (lower is better), or
+every reason against it. For a task that waits, also what the scheduler says now and what would
+let it run.
+
+Examples:
+  cube explain web
+  cube explain web --json`;
+
+/** `cube explain`: why a task runs where it runs, or why it does not. */
+export function defineExplain(program: Command, context: CommandContext): void {
+  const command = program
+    .command('explain')
+    .description('tell why a task runs where it runs, or why it does not')
+    .argument('<task>', 'a name, an id, or the beginning of one');
+  addManagerOptions(command).addHelpText('after', HELP);
+  command.action(async (word: string, flags: ManagerFlags) => {
+    const { io } = context;
+    const client = await connect(io, flags);
+    const { findTask } = await import('../find-task.ts');
+    const task = await findTask(client, word);
+    const explanation = await client.placement(task.id);
+    await io.stdout.write(
+      flags.json === true ? toJson(explanation) : describe(io, task, explanation),
+    );
+  });
+}
+
+function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): string {
+  const now = io.clock.now();
+  const { decided, now: current, advice } = explanation;
+  const head = `${task.spec.name} (${shortId(task.id)}) is ${describeState(task, now)}.`;
+  const sections = [toPlainText(head)];
+  if (decided !== undefined) {
+    const when = `${formatAge(decided.time, now)} ago, at revision ${decided.revision}`;
+    sections.push(`${describePlacement(decided.placement)} (${when}).`);
+    sections.push(
+      decided.verdicts === undefined
+        ? describeCounts(decided.placement)
+        : describeVerdicts(io, decided.verdicts, decided.placement),
+    );
+  }
+  if (current !== undefined) {
+    sections.push(`Asked again now: ${describePlacement(current.placement)}.`);
+    sections.push(describeVerdicts(io, current.verdicts, current.placement));
+  }
+  if (decided === undefined && current === undefined) {
+    sections.push('It has not been looked at by the scheduler yet.');
+  }
+  sections.push(...advice.map((sentence) => toPlainText(`To do: ${sentence}`)));
+  return `${sections.filter((section) => section !== '').join('\n')}\n`;
+}
+
+function describePlacement(placement: Placement): string {
+  const { scheduler, node, nodeCount, feasibleCount } = placement;
+  const counts = `${feasibleCount} of ${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'} could take it`;
+  const choice = node === undefined ? 'placed it nowhere' : `chose ${node}`;
+  return toPlainText(`The scheduler ${scheduler} ${choice}: ${counts}`);
+}
+
+function describeVerdicts(io: CliIo, verdicts: readonly Verdict[], placement: Placement): string {
+  if (verdicts.length === 0) return '';
+  const inOrder = verdicts.toSorted((a, b) => order(a) - order(b));
+  const rows = inOrder.map((verdict) => [
+    `${verdict.node === placement.node ? '*' : ' '} ${verdict.node}`,
+    verdict.score === undefined ? '-' : formatScore(verdict.score),
+    verdict.rejections.map(({ message }) => message).join('; ') || 'fits',
+  ]);
+  const columns = [
+    { title: '  NODE', widthMin: 10 },
+    { title: 'SCORE', align: 'right' },
+    { title: 'VERDICT' },
+  ] as const;
+  return formatTable(columns, rows, { width: io.stdout.columns }).trimEnd();
+}
+
+function order(verdict: Verdict): number {
+  return verdict.score ?? Number.POSITIVE_INFINITY;
+}
+
+function formatScore(score: number): string {
+  return String(Number(score.toPrecision(6)));
+}
+
+/** What the event itself records, where the log does not reach back to every node's verdict. */
+function describeCounts(placement: Placement): string {
+  const best = placement.best.map(({ node, score }) => `  ${node}: score ${formatScore(score)}`);
+  const rejected = placement.rejected.map(
+    ({ nodeCount, nearest }) =>
+      `  ${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'}: ${nearest.rejection.message} (nearest: ${nearest.node})`,
+  );
+  return [...best, ...rejected].map(toPlainText).join('\n');
+}

@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import type { NodeReply } from '../../link/replies.ts';
+import { nodeState } from '../../node/node.ts';
+import { formatBytes } from '../../task/quantity.ts';
+import { formatAge } from '../age.ts';
+import type { CliIo } from '../cli-io.ts';
+import { createColors } from '../colors.ts';
+import type { CommandContext } from '../command-context.ts';
+import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { formatTable } from '../table.ts';
+
+const HELP = `
+CPU, MEMORY and DISK are promised / used / there. Promised is the sum of what unfinished tasks
+ask for; used is measured.
+
+Examples:
+  cube node
+  cube node --json`;
+
+/** `cube node`: the machines, whether they answer, and what is left on them. */
+export function defineNode(program: Command, context: CommandContext): void {
+  const command = program.command('node').description('list the nodes');
+  addManagerOptions(command).addHelpText('after', HELP);
+  command.action(async (flags: ManagerFlags) => {
+    const { io } = context;
+    const client = await connect(io, flags);
+    const nodes = await client.nodes();
+    if (flags.json === true) return io.stdout.write(toJson(nodes));
+    if (nodes.length === 0) {
+      return io.stderr.write(
+        `No worker has joined. Start one: cube worker --manager ${client.url}\n`,
+      );
+    }
+    return io.stdout.write(formatNodes(io, nodes));
+  });
+}
+
+function formatNodes(io: CliIo, nodes: readonly NodeReply[]): string {
+  const colors = createColors(io.stdout, io.environment);
+  const now = io.clock.now();
+  const columns = [
+    { title: 'NAME', widthMin: 8 },
+    { title: 'STATE', widthMin: 12 },
+    { title: 'TASKS', align: 'right' },
+    { title: 'CPU', align: 'right' },
+    { title: 'MEMORY', align: 'right' },
+    { title: 'DISK', align: 'right' },
+    { title: 'RUNTIMES', widthMin: 8 },
+    { title: 'ADDRESS', widthMin: 10 },
+  ] as const;
+  const rows = nodes.map((node) => [
+    node.name,
+    describeNodeState(node, now),
+    String(node.taskCount),
+    amounts(node, 'cpu', (cores) => String(Math.round(cores * 100) / 100)),
+    amounts(node, 'memory', compactBytes),
+    amounts(node, 'disk', compactBytes),
+    node.runtimes.map(({ name, available }) => (available ? name : `(${name})`)).join(' ') || '-',
+    node.address,
+  ]);
+  return formatTable(columns, rows, {
+    width: io.stdout.columns,
+    paint: (text, { title, row }) => {
+      if (row === -1) return colors.bold(text);
+      if (title !== 'STATE') return text;
+      return text.startsWith('up') ? colors.green(text) : colors.red(text);
+    },
+  });
+}
+
+/** `up`, `down since 3m: no heartbeat`. */
+export function describeNodeState(node: NodeReply, now: number): string {
+  const state = nodeState(node);
+  if (state === 'up' || state === 'draining') return state;
+  const since = `${state} since ${formatAge(node.livenessSince, now)}`;
+  return node.livenessReason === undefined ? since : `${since}: ${node.livenessReason}`;
+}
+
+function amounts(
+  node: NodeReply,
+  resource: 'cpu' | 'memory' | 'disk',
+  format: (amount: number) => string,
+): string {
+  const used = node.stats?.used[resource];
+  return [node.committed[resource], used, node.capacity[resource]]
+    .map((amount) => (amount === undefined ? '?' : format(amount)))
+    .join('/');
+}
+
+/** `1.5G`: three of these stand in one cell. */
+function compactBytes(bytes: number): string {
+  return bytes === 0 ? '0' : formatBytes(bytes).replace(' ', '').replace(/iB$/, '');
+}

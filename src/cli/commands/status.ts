@@ -1,0 +1,163 @@
+import type { Command } from 'commander';
+import type { CubeClient, TaskFilter } from '../../client/cube-client.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import { quoteText } from '../../errors/describe-value.ts';
+import { suggest } from '../../errors/suggest.ts';
+import type { TaskReply } from '../../link/replies.ts';
+import { type TaskState, taskStates } from '../../task/task-state.ts';
+import { formatAge } from '../age.ts';
+import type { CliIo } from '../cli-io.ts';
+import { type Colors, createColors } from '../colors.ts';
+import { type CommandContext, once, repeated } from '../command-context.ts';
+import { describeState, formatPorts, shortId } from '../describe-task.ts';
+import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { formatTable } from '../table.ts';
+
+interface StatusFlags extends ManagerFlags {
+  readonly state?: readonly string[];
+  readonly name?: string;
+  readonly node?: string;
+  readonly label?: readonly string[];
+  readonly all?: boolean;
+}
+
+/** Ended tasks that are shown unless all are asked for. */
+const ENDED_SHOWN = 20;
+
+const HELP = `
+Without filters, the newest ${ENDED_SHOWN} of the tasks that have ended are shown; --all shows every one.
+A task on a node that is silent is shown as unknown, and since when.
+
+Examples:
+  cube status
+  cube status web
+  cube status --state running --node worker-1 --json`;
+
+/** `cube status`: what there is, in which state, and what it waits for. */
+export function defineStatus(program: Command, context: CommandContext): void {
+  const command = program
+    .command('status')
+    .description('list tasks, or show one')
+    .argument('[task]', 'a name, an id, or the beginning of one')
+    .addOption(
+      repeated('-s, --state <state>', `only tasks in this state: ${taskStates.join(', ')}`),
+    )
+    .addOption(once('--name <name>', 'only tasks with this name'))
+    .addOption(once('--node <node>', 'only tasks on this node'))
+    .addOption(repeated('--label <key=value>', 'only tasks with this label'))
+    .option('-a, --all', 'show every task that has ended');
+  addManagerOptions(command).addHelpText('after', HELP);
+  command.action(async (word: string | undefined, flags: StatusFlags) => {
+    const { io } = context;
+    const filter = toFilter(flags);
+    const client = await connect(io, flags);
+    const { tasks, hiddenCount } = await read(client, { word, filter, all: flags.all === true });
+    if (flags.json === true) {
+      await io.stdout.write(toJson(word === undefined ? tasks : (tasks.at(-1) ?? null)));
+      return;
+    }
+    await show(io, tasks);
+    if (hiddenCount > 0) {
+      await io.stderr.write(`${hiddenCount} more have ended: "cube status --all" shows them.\n`);
+    }
+  });
+}
+
+interface Question {
+  readonly word: string | undefined;
+  readonly filter: TaskFilter;
+  readonly all: boolean;
+}
+
+async function read(
+  client: CubeClient,
+  question: Question,
+): Promise<{ readonly tasks: readonly TaskReply[]; readonly hiddenCount: number }> {
+  const { word, filter, all } = question;
+  if (word !== undefined) {
+    const { findTasks } = await import('../find-task.ts');
+    return { tasks: await findTasks(client, word), hiddenCount: 0 };
+  }
+  const { isFinal } = await import('../../task/task.ts');
+  const tasks = await Array.fromAsync(client.list(filter));
+  const ended = tasks.filter(isFinal);
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  if (all || isFiltered || ended.length <= ENDED_SHOWN) return { tasks, hiddenCount: 0 };
+  const hidden = new Set(ended.slice(0, -ENDED_SHOWN));
+  return { tasks: tasks.filter((task) => !hidden.has(task)), hiddenCount: hidden.size };
+}
+
+function toFilter(flags: StatusFlags): TaskFilter {
+  return {
+    states: flags.state?.flatMap((text) => text.split(',')).map(parseState),
+    name: flags.name,
+    node: flags.node,
+    labels: flags.label === undefined ? undefined : Object.fromEntries(flags.label.map(parseLabel)),
+  };
+}
+
+function parseState(text: string): TaskState {
+  const state = taskStates.find((one) => one === text);
+  if (state !== undefined) return state;
+  const meant = suggest(text, taskStates);
+  throw new CubeError('configuration', `--state ${quoteText(text)} is not a state of tasks.`, {
+    hint: meant === undefined ? `Want one of ${taskStates.join(', ')}.` : `Did you mean ${meant}?`,
+  });
+}
+
+function parseLabel(text: string): readonly [string, string] {
+  const place = text.indexOf('=');
+  if (place > 0) return [text.slice(0, place), text.slice(place + 1)];
+  throw new CubeError('configuration', `--label ${quoteText(text)} is not of the form key=value.`, {
+    hint: 'For example: --label tier=front',
+  });
+}
+
+async function show(io: CliIo, tasks: readonly TaskReply[]): Promise<void> {
+  if (tasks.length === 0) {
+    await io.stderr.write('No tasks. Run one: cube run --name job -- sleep 600\n');
+    return;
+  }
+  await io.stdout.write(formatTasks(io, tasks));
+}
+
+/** The table of tasks, in the order given. */
+export function formatTasks(io: CliIo, tasks: readonly TaskReply[]): string {
+  const now = io.clock.now();
+  const colors = createColors(io.stdout, io.environment);
+  const columns = [
+    { title: 'ID' },
+    { title: 'NAME', widthMin: 8 },
+    { title: 'STATE', widthMin: 12 },
+    { title: 'NODE', widthMin: 8 },
+    { title: 'PORTS', widthMin: 8 },
+    { title: 'RESTARTS', align: 'right' },
+    { title: 'AGE', align: 'right' },
+  ] as const;
+  const rows = tasks.map((task) => [
+    shortId(task.id),
+    task.spec.name,
+    describeState(task, now),
+    task.status.node ?? '-',
+    formatPorts(task) || '-',
+    String(task.status.restartCount),
+    formatAge(task.createdAt, now),
+  ]);
+  return formatTable(columns, rows, {
+    width: io.stdout.columns,
+    paint: (text, { title, row }) => {
+      if (row === -1) return colors.bold(text);
+      return title === 'STATE' ? paintState(colors, text) : text;
+    },
+  });
+}
+
+function paintState(colors: Colors, text: string): string {
+  if (text.startsWith('running'))
+    return text.includes('un') && text.includes('unhealthy')
+      ? colors.red(text)
+      : colors.green(text);
+  if (text.startsWith('failed')) return colors.red(text);
+  if (/^(unknown|pending|scheduled)/.test(text)) return colors.yellow(text);
+  return colors.dim(text);
+}

@@ -1,0 +1,174 @@
+import type { Command } from 'commander';
+import type { CubeClient } from '../../client/cube-client.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import { quoteText } from '../../errors/describe-value.ts';
+import type { TaskReply } from '../../link/replies.ts';
+import { isFinal } from '../../task/task.ts';
+import type { CliIo } from '../cli-io.ts';
+import { type CommandContext, once } from '../command-context.ts';
+import { describeState, shortId } from '../describe-task.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { toPlainText } from '../plain-text.ts';
+import { Progress } from '../progress.ts';
+import { createWaitLimit, parseWaitMs } from '../wait-limit.ts';
+import { watchTask } from '../watch-task.ts';
+
+interface StopFlags extends ManagerFlags {
+  readonly all?: boolean;
+  readonly detach?: boolean;
+  readonly timeout?: string;
+}
+
+const HELP = `
+A task is named by its id, by the beginning of it (at least four digits), or by its name. Where
+several unfinished tasks have the name, nothing is stopped unless --all is given.
+
+Waits until each has ended, and tells how: by itself, by its stop signal, or killed because it took
+longer than its stop timeout.
+
+Examples:
+  cube stop web
+  cube stop 1a2b3c4d --detach
+  cube stop --all job`;
+
+/** `cube stop`: ends tasks, and tells what really happened. */
+export function defineStop(program: Command, context: CommandContext): void {
+  const command = program
+    .command('stop')
+    .description('stop tasks')
+    .argument('<task...>', 'names, ids, or beginnings of ids')
+    .option('-a, --all', 'stop every task that has the name')
+    .option('-d, --detach', 'do not wait until it has ended')
+    .addOption(once('--timeout <duration>', 'wait at most this long, such as 2m'));
+  addManagerOptions(command).addHelpText('after', HELP);
+  command.action(async (words: readonly string[], flags: StopFlags) => {
+    const { io } = context;
+    parseWaitMs(flags.timeout);
+    const client = await connect(io, flags);
+    const tasks = await findAll(client, words, flags.all === true);
+    const results = await stopAll(io, { client, tasks, flags });
+    context.exitCode = results.exitCode;
+    if (flags.json === true) await io.stdout.write(toJson(results.tasks));
+  });
+}
+
+/** All of them before any is stopped, so that a wrong name stops nothing. */
+async function findAll(
+  client: CubeClient,
+  words: readonly string[],
+  all: boolean,
+): Promise<readonly TaskReply[]> {
+  const { ambiguous, findTasks } = await import('../find-task.ts');
+  const byId = new Map<string, TaskReply>();
+  for (const word of words) {
+    const tasks = await findTasks(client, word);
+    if (tasks.length > 1 && !all) {
+      const error = ambiguous(`The name ${quoteText(word)}`, tasks);
+      throw new CubeError(error.code, error.message, {
+        hint: 'Nothing was stopped. Name one by its id, or add --all to stop every one.',
+      });
+    }
+    for (const task of tasks) byId.set(task.id, task);
+  }
+  return [...byId.values()];
+}
+
+interface StopRequest {
+  readonly client: CubeClient;
+  readonly tasks: readonly TaskReply[];
+  readonly flags: StopFlags;
+}
+
+interface StopResults {
+  readonly exitCode: ExitCode;
+  readonly tasks: readonly TaskReply[];
+}
+
+async function stopAll(io: CliIo, { client, tasks, flags }: StopRequest): Promise<StopResults> {
+  using limit = createWaitLimit(io, flags.timeout);
+  const progress = new Progress(io);
+  const quiet = flags.json === true;
+  const results = await Promise.all(
+    tasks.map(async (before) => {
+      const asked = await client.stop(before.id, { signal: limit.signal });
+      if (flags.detach === true) {
+        if (!quiet) await io.stdout.write(describeAsked(before, asked));
+        return asked;
+      }
+      const after = await waitUntilEnded(io, { client, progress, signal: limit.signal }, asked);
+      await progress.end(after.id);
+      await progress.clear();
+      if (!quiet && isFinal(after)) await io.stdout.write(describeEnd(before, after));
+      return after;
+    }),
+  );
+  const unfinished = flags.detach === true ? [] : results.filter((task) => !isFinal(task));
+  for (const task of unfinished) {
+    const state = describeState(task, io.clock.now());
+    const text = `cube: ${task.spec.name} (${shortId(task.id)}) is still ${state}; the wish that it stops is kept.`;
+    await io.stderr.write(`${toPlainText(text)}\n`);
+  }
+  const exitCode = unfinished.length === 0 ? exitCodes.ok : exitCodes[limit.end ?? 'timeout'];
+  return { exitCode, tasks: results };
+}
+
+interface WaitContext {
+  readonly client: CubeClient;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+async function waitUntilEnded(
+  io: CliIo,
+  { client, progress, signal }: WaitContext,
+  asked: TaskReply,
+): Promise<TaskReply> {
+  let task = asked;
+  try {
+    const watched = watchTask(client, asked, {
+      signal,
+      onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
+    });
+    for await (const current of watched) {
+      task = current;
+      if (isFinal(task)) break;
+      const state = describeState(task, io.clock.now());
+      await progress.show(task.id, `${task.spec.name}  ${state}`);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return task;
+}
+
+function describeAsked(before: TaskReply, asked: TaskReply): string {
+  if (isFinal(asked)) return describeEnd(before, asked);
+  return `${toPlainText(asked.spec.name)} (${shortId(asked.id)}) is asked to stop.\n`;
+}
+
+/** What really happened, which need not be what was asked for. */
+function describeEnd(before: TaskReply, after: TaskReply): string {
+  const name = `${after.spec.name} (${shortId(after.id)})`;
+  const { status } = after;
+  const code = status.exitCode === undefined ? '' : `, exit code ${status.exitCode}`;
+  const where = status.node === undefined ? '' : ` on ${status.node}`;
+  return `${toPlainText(`${name} ${describeHow()}`)}\n`;
+
+  function describeHow(): string {
+    if (isFinal(before)) return `had ended before: it ${wordOf(before)}${code}.`;
+    if (status.attempt === 0) return 'is stopped; it had not been placed.';
+    switch (status.reason?.code) {
+      case 'killed-after-timeout':
+        return `was killed${where}: it did not end within ${after.spec.stopTimeout}${code}.`;
+      case 'stopped-by-user':
+        return `is stopped${where}${code}.`;
+      default:
+        return `${wordOf(after)}${where}${code}: ${status.reason?.message ?? 'no reason is known.'}`;
+    }
+  }
+}
+
+function wordOf(task: TaskReply): string {
+  return task.status.state === 'failed' ? 'failed' : 'completed';
+}

@@ -1,0 +1,56 @@
+import type { TaskReply } from '../link/replies.ts';
+import type { PublishedPort } from '../task/port.ts';
+import { isFinal } from '../task/task.ts';
+import { formatAge, formatSpan } from './age.ts';
+
+/** As many digits of an id as people need. */
+export function shortId(id: string): string {
+  return id.slice(0, 8);
+}
+
+/** The state of a task in the words of a table: what it is, and what it waits for. */
+export function describeState(task: TaskReply, now: number): string {
+  const { status } = task;
+  if (task.observedAt !== undefined) return `unknown since ${formatAge(task.observedAt, now)}`;
+  if (status.desired === 'stopped' && !isFinal(task)) return `${status.state}: stopping`;
+  switch (status.state) {
+    case 'pending':
+      return withMore('pending', status.reason?.message);
+    case 'scheduled':
+      return withMore('scheduled', status.progress ?? status.reason?.message);
+    case 'running':
+      return status.health === undefined ? 'running' : `running (${status.health})`;
+    case 'completed':
+      return withMore('completed', status.reason?.code === 'exited' ? undefined : endOf(task));
+    case 'failed':
+      return withMore('failed', [endOf(task), restartOf(task, now)].filter(Boolean).join(', '));
+  }
+}
+
+function withMore(state: string, more: string | undefined): string {
+  return more === undefined || more === '' ? state : `${state}: ${more.replace(/\.$/, '')}`;
+}
+
+function endOf(task: TaskReply): string | undefined {
+  const { reason, exitCode } = task.status;
+  if (reason?.code === 'exited' && exitCode !== undefined) return `exit code ${exitCode}`;
+  if (reason?.code === 'stopped-by-user') return 'stopped';
+  return reason?.message;
+}
+
+function restartOf(task: TaskReply, now: number): string | undefined {
+  const { finishedAt, restartDelayMs } = task.status;
+  if (restartDelayMs === undefined || finishedAt === undefined) return undefined;
+  const leftMs = Date.parse(finishedAt) + restartDelayMs - now;
+  return leftMs > 0 ? `restart in ${formatSpan(Math.max(1000, leftMs))}` : 'restarts now';
+}
+
+/** `127.0.0.1:8080->80/tcp`. */
+export function formatPort(port: PublishedPort): string {
+  const host = port.address.includes(':') ? `[${port.address}]` : port.address;
+  return `${host}:${port.host}->${port.container}/${port.protocol}`;
+}
+
+export function formatPorts(task: TaskReply): string {
+  return (task.status.ports ?? []).map(formatPort).join(' ');
+}

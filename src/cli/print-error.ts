@@ -1,0 +1,42 @@
+import { CubeError, messageOf } from '../errors/cube-error.ts';
+import type { CliIo } from './cli-io.ts';
+import { createColors } from './colors.ts';
+import { type ExitCode, exitCodes, toExitCode } from './exit-codes.ts';
+import { toPlainText } from './plain-text.ts';
+
+/**
+ * Tells what failed, why, and what to do next, on the error output; as JSON with `--json`.
+ *
+ * @returns the exit code that goes with it.
+ */
+export async function printError(io: CliIo, error: unknown, json: boolean): Promise<ExitCode> {
+  const known = error instanceof CubeError ? error : toInternal(error);
+  if (json) {
+    const { code, message, issues, hint } = known;
+    await io.stderr.write(`${JSON.stringify({ error: { code, message, issues, hint } })}\n`);
+  } else {
+    await io.stderr.write(`${formatError(io, known)}\n`);
+  }
+  return error instanceof CubeError ? toExitCode(error.code) : exitCodes.internal;
+}
+
+function formatError(io: CliIo, error: CubeError): string {
+  const colors = createColors(io.stderr, io.environment);
+  // The message tells the first issue.
+  const more = error.issues
+    .slice(1)
+    .map(
+      (issue) =>
+        `  ${issue.field === '' ? '' : `${issue.field}: `}got ${issue.got}, want ${issue.want}`,
+    );
+  const first = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
+  const lines = [first, ...more].map(toPlainText);
+  return `${colors.red('cube:')} ${lines.join('\n')}`;
+}
+
+function toInternal(error: unknown): CubeError {
+  const where = error instanceof Error ? (error.stack?.split('\n')[1]?.trim() ?? '') : '';
+  return new CubeError('internal', `This is a bug in Cube: ${messageOf(error)} (${where}).`, {
+    hint: 'Please report it with the command that led to it.',
+  });
+}

@@ -1,0 +1,167 @@
+import type { CubeClient, SubmittedReply } from '../client/cube-client.ts';
+import type { TaskReply } from '../link/replies.ts';
+import type { PublishedPort } from '../task/port.ts';
+import type { CliIo } from './cli-io.ts';
+import { createColors } from './colors.ts';
+import { describeState, formatPort, shortId } from './describe-task.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { connect, type ManagerFlags } from './manager-options.ts';
+import { toPlainLines, toPlainText } from './plain-text.ts';
+import { Progress } from './progress.ts';
+import { createWaitLimit, type WaitEnd } from './wait-limit.ts';
+import { watchTask } from './watch-task.ts';
+
+export interface WaitRequest {
+  readonly flags: ManagerFlags & { readonly timeout?: string };
+  readonly submitted: readonly SubmittedReply[];
+}
+
+export interface WaitOutcome {
+  readonly exitCode: ExitCode;
+  /** As they were when the wait was over. */
+  readonly tasks: readonly TaskReply[];
+}
+
+/** Waits until each task runs or has ended, and tells people what became of it. */
+export async function waitUntilRunning(io: CliIo, request: WaitRequest): Promise<WaitOutcome> {
+  const { flags, submitted } = request;
+  const client = await connect(io, flags);
+  const progress = new Progress(io);
+  using limit = createWaitLimit(io, flags.timeout);
+  const waits = submitted.map((one) =>
+    waitForOne(io, { client, progress, signal: limit.signal, quiet: flags.json === true }, one),
+  );
+  const results = await Promise.all(waits);
+  await progress.clear();
+  if (limit.end !== undefined) await tellUnfinished(io, results, limit.end);
+  const exitCode = results.some(({ failed }) => failed)
+    ? exitCodes.failed
+    : limit.end === undefined
+      ? exitCodes.ok
+      : exitCodes[limit.end];
+  return { exitCode, tasks: results.map(({ task }) => task) };
+}
+
+interface WaitContext {
+  readonly client: CubeClient;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** With --json the result is printed by the caller. */
+  readonly quiet: boolean;
+}
+
+interface OneResult {
+  readonly task: TaskReply;
+  readonly failed: boolean;
+  /** False when the wait was broken off. */
+  readonly settled: boolean;
+}
+
+async function waitForOne(
+  io: CliIo,
+  context: WaitContext,
+  { task: first, created }: SubmittedReply,
+): Promise<OneResult> {
+  const { client, progress, signal, quiet } = context;
+  if (!created)
+    await progress.say(`${first.spec.name} was handed in before: this is the same task.`);
+  let task = first;
+  try {
+    const watched = watchTask(client, first, {
+      signal,
+      onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
+    });
+    for await (const current of watched) {
+      task = current;
+      if (isSettled(task)) break;
+      await progress.show(task.id, `${task.spec.name}  ${describeProgress(io, task)}`);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return { task, failed: false, settled: false };
+  }
+  await progress.end(task.id);
+  const failed = task.status.state === 'failed';
+  if (failed) await progress.say(describeFailure(task));
+  else if (!quiet) {
+    await progress.clear();
+    await io.stdout.write(describeSuccess(io, task));
+  }
+  return { task, failed, settled: true };
+}
+
+function isSettled(task: TaskReply): boolean {
+  return ['running', 'completed', 'failed'].includes(task.status.state);
+}
+
+function describeProgress(io: CliIo, task: TaskReply): string {
+  const where = task.status.node === undefined ? '' : ` on ${task.status.node}`;
+  const state = describeState(task, io.clock.now());
+  return state.replace(/^(scheduled)/, `$1${where}`);
+}
+
+function describeSuccess(io: CliIo, task: TaskReply): string {
+  const { spec, status } = task;
+  const colors = createColors(io.stdout, io.environment);
+  const id = shortId(task.id);
+  const where = status.node === undefined ? '' : ` on ${status.node}`;
+  if (status.state === 'completed') {
+    const how = status.reason?.code === 'stopped-by-user' ? 'was stopped' : 'has completed';
+    return toText([
+      `${colors.green(toPlainText(spec.name))} ${how}${where}.  ${task.id}`,
+      `  Next: cube logs ${id}`,
+    ]);
+  }
+  return toText([
+    `${colors.green(toPlainText(spec.name))} is running${where}.  ${task.id}`,
+    ...(status.ports ?? []).map((port) => `  ${describePort(port)}`),
+    `  Next: cube logs -f ${id}   cube status   cube stop ${id}`,
+  ]);
+}
+
+/** As something to click on, where it may be a web page. */
+function describePort(port: PublishedPort): string {
+  if (port.protocol !== 'tcp') return formatPort(port);
+  const isAny = port.address === '0.0.0.0' || port.address === '::';
+  const host = isAny ? '127.0.0.1' : port.address;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port.host} -> ${port.container}/tcp`;
+}
+
+function toText(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
+
+/** Why, what it last wrote, and whether it is tried again. */
+function describeFailure(task: TaskReply): string {
+  const { status, spec } = task;
+  const id = shortId(task.id);
+  const why = status.reason?.message ?? 'No reason is known.';
+  const code = status.exitCode === undefined ? '' : ` (exit code ${status.exitCode})`;
+  const again =
+    status.restartDelayMs === undefined
+      ? `Next: cube inspect ${id}   cube logs ${id}`
+      : `It is started again by its restart policy. Next: cube logs ${id}   cube stop ${id}`;
+  const output = status.output === undefined ? [] : toPlainLines(status.output);
+  return [
+    `cube: ${spec.name} failed${code}: ${why}`,
+    ...output.map((line) => `  | ${line}`),
+    `  ${again}`,
+  ].join('\n');
+}
+
+async function tellUnfinished(
+  io: CliIo,
+  results: readonly OneResult[],
+  end: WaitEnd,
+): Promise<void> {
+  const why = end === 'timeout' ? 'The time is over' : 'Interrupted';
+  for (const { task } of results.filter(({ settled }) => !settled)) {
+    const state = describeState(task, io.clock.now());
+    const id = shortId(task.id);
+    await io.stderr.write(
+      `${toPlainText(
+        `cube: ${why}; ${task.spec.name} is ${state} and goes on without this command. Next: cube explain ${id}   cube stop ${id}`,
+      )}\n`,
+    );
+  }
+}

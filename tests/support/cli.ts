@@ -1,0 +1,58 @@
+import type { CliIo, Interrupt, Output } from '../../src/cli/cli-io.ts';
+import { runCli } from '../../src/cli/main.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { systemRandom } from '../../src/lib/random.ts';
+
+export interface CliOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Given on the standard input. */
+  readonly input?: string;
+  /** The width of the terminal; without it there is none. */
+  readonly columns?: number;
+  readonly clock?: Clock;
+  readonly interrupt?: AbortSignal;
+}
+
+export interface CliResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** When everything in these tests happens. */
+export const CLI_NOW = Date.parse('2026-01-02T03:05:05.000Z');
+
+/** The machine's clock, at a fixed wall time. */
+export const cliClock: Clock = { ...systemClock, now: () => CLI_NOW };
+
+/** Runs one command line with everything around it made up. */
+export async function cli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const written = { stdout: '', stderr: '' };
+  const outputFor = (name: 'stdout' | 'stderr'): Output => ({
+    isTerminal: options.columns !== undefined,
+    columns: options.columns,
+    write: async (text) => {
+      written[name] += text;
+    },
+  });
+  const io: CliIo = {
+    stdin: {
+      isTerminal: options.input === undefined,
+      async *read() {
+        if (options.input !== undefined) yield Buffer.from(options.input);
+      },
+    },
+    stdout: outputFor('stdout'),
+    stderr: outputFor('stderr'),
+    environment: { NO_COLOR: '1', ...options.environment },
+    clock: options.clock ?? cliClock,
+    random: systemRandom,
+    fetch: (...args) => globalThis.fetch(...args),
+    watchInterrupt: (): Interrupt => ({
+      signal: options.interrupt ?? new AbortController().signal,
+      [Symbol.dispose]: () => undefined,
+    }),
+  };
+  const exitCode = await runCli(argv, io);
+  return { exitCode, ...written };
+}

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { cli } from '../../support/cli.ts';
+import { startManagerStub } from '../../support/manager-stub.ts';
+import { eventReplyOf, taskIdOf, taskReplyOf } from '../../support/task-replies.ts';
+
+const events = [
+  eventReplyOf({
+    revision: 8,
+    type: 'task-started',
+    attempt: 1,
+    node: 'worker-1',
+    before: 'scheduled',
+    after: 'running',
+    status: { ports: [{ container: 80, host: 8080, protocol: 'tcp', address: '127.0.0.1' }] },
+  }),
+  eventReplyOf({
+    revision: 9,
+    type: 'task-failed',
+    reason: { code: 'exited', message: 'Ended with\nexit code 3.' },
+  }),
+];
+
+test('cube events prints one line for each change, and ends', async () => {
+  await using manager = await startManagerStub({ events });
+  const { exitCode, stdout } = await cli(['events', '-m', manager.url]);
+  expect(stdout.split('\n')).toEqual([
+    '     8  2026-01-02T03:04:05.000Z  task-started  00000001  #1  on worker-1  scheduled->running  127.0.0.1:8080->80/tcp',
+    '     9  2026-01-02T03:04:05.000Z  task-failed  00000001  Ended with exit code 3.',
+    '',
+  ]);
+  expect(exitCode).toBe(0);
+  expect(manager.requests[0]?.url.search).toBe('?after=oldest&follow=false');
+});
+
+test('cube events gives programs one JSON object a line', async () => {
+  await using manager = await startManagerStub({ events });
+  const { stdout } = await cli(['events', '--json', '-m', manager.url]);
+  expect(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual(events);
+});
+
+test('cube events asks for one task or node from a revision on', async () => {
+  await using manager = await startManagerStub({ events, tasks: [taskReplyOf()] });
+  const flags = ['--task', 'web', '--node', 'worker-1', '--after', '7'];
+  await cli(['events', ...flags, '-m', manager.url]);
+  expect(manager.requests.at(-1)?.url.search).toBe(
+    `?after=7&follow=false&task=${taskIdOf(1)}&node=worker-1`,
+  );
+});
+
+test('cube events finds those of a task that is gone by its id', async () => {
+  await using manager = await startManagerStub({ events });
+  const { exitCode } = await cli(['events', '--task', taskIdOf(9), '-m', manager.url]);
+  expect(exitCode).toBe(0);
+});
