@@ -33,7 +33,10 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
 const brokenRequests: ReadonlyMap<string, readonly [ErrorCode, string]> = new Map([
   ['HPE_HEADER_OVERFLOW', ['headers-too-large', 'The headers are longer than 16 KiB in all.']],
   ['ERR_HTTP_REQUEST_TIMEOUT', ['request-timeout', 'The request did not arrive in time.']],
-  ['HPE_INVALID_METHOD', ['method-not-allowed', 'There is no such method.']],
+  [
+    'HPE_INVALID_METHOD',
+    ['method-not-allowed', 'This is no method of HTTP, and perhaps not HTTP at all.'],
+  ],
 ]);
 
 /** Answers what is not a request of HTTP, and closes the connection. */

@@ -52,7 +52,7 @@ function checkHost(request: IncomingMessage, names: ReadonlySet<string>, port: n
     throw new CubeError('misdirected', 'A request needs exactly one Host header.');
   }
   const host = normalizeHost(given);
-  const target = authorityOf(request);
+  const target = authorities.get(request);
   const isAllowed = host !== undefined && (names.has(host) || isOwnAddress(host, request, port));
   if (isAllowed && (target === undefined || normalizeHost(target) === host)) return host;
   throw new CubeError(
@@ -113,9 +113,16 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
 }
 
-/** The server that a target in absolute form names, as `GET http://host/path` does. */
-function authorityOf(request: IncomingMessage): string | undefined {
-  return /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1];
+/** The servers named by targets in absolute form, as in `GET http://host/path`. */
+const authorities = new WeakMap<IncomingMessage, string>();
+
+/** The path by which a request is routed; what else its target says is kept for the doors. */
+export function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const match = /^https?:\/\/([^/?#]*)/i.exec(url);
+  if (match?.[1] !== undefined) authorities.set(request, match[1]);
+  const path = url.slice(match?.[0].length ?? 0);
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** Every value of a header as it came; node:http keeps only one of some. */

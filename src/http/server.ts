@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
 import { limitConnections, refuseBrokenRequest } from './connection-limits.ts';
-import { checkMediaType, createDoors, type Doors } from './doors.ts';
+import { checkMediaType, createDoors, type Doors, pathOf } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
 import { describeApi, toFastifySchema } from './openapi.ts';
@@ -301,15 +301,8 @@ function readBody(request: FastifyRequest): unknown {
   return readJson(bytes, 'The body');
 }
 
-/** A target in absolute form is routed by its path; the doors look at the rest. */
-function pathOf(request: IncomingMessage): string {
-  const url = request.url ?? '/';
-  const path = url.replace(/^https?:\/\/[^/?#]*/i, '');
-  return path.startsWith('/') ? path : `/${path}`;
-}
-
 function shownPath(request: IncomingMessage): string {
-  return JSON.stringify(pathOf(request).split('?')[0]?.slice(0, 80));
+  return JSON.stringify((request.url ?? '/').split('?')[0]?.slice(0, 80));
 }
 
 function matches(pattern: string, url: string): boolean {

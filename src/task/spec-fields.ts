@@ -38,22 +38,25 @@ export function durationField(options: {
 }): z.ZodType<string, string> {
   const range = `from ${formatDuration(options.minMs)} to ${formatDuration(options.maxMs)}`;
   const wanted = `${DURATION_WANTED}; ${range}`;
-  return z
-    .string(`${wanted}. Seconds? Write 5s`)
-    .max(64, wanted)
-    .transform((text, context) => {
-      const durationMs = parseDurationMs(text);
-      const fits =
-        durationMs !== undefined && durationMs >= options.minMs && durationMs <= options.maxMs;
-      if (fits) return formatDuration(durationMs);
-      const bare = /^\d+(\.\d+)?$/.test(text);
-      context.addIssue({
-        code: 'custom',
-        message: bare ? `${wanted}. Seconds? Write ${text}s` : wanted,
-        params: { example: '5s' },
-      });
-      return z.NEVER;
-    });
+  return (
+    z
+      .string(`${wanted}. Seconds? Write 5s`)
+      // Aborts, so that rules between durations never see one that could not be read.
+      .max(64, { error: wanted, abort: true })
+      .transform((text, context) => {
+        const durationMs = parseDurationMs(text);
+        const fits =
+          durationMs !== undefined && durationMs >= options.minMs && durationMs <= options.maxMs;
+        if (fits) return formatDuration(durationMs);
+        const bare = /^\d+(\.\d+)?$/.test(text);
+        context.addIssue({
+          code: 'custom',
+          message: bare ? `${wanted}. Seconds? Write ${text}s` : wanted,
+          params: { example: '5s' },
+        });
+        return z.NEVER;
+      })
+  );
 }
 
 /** Milliseconds of a duration that `durationField` has accepted. */

@@ -100,7 +100,7 @@ const rows: readonly Row[] = [
   [{ ...job, memory: '-1' }, 'memory', '"-1"', BYTES],
   [{ ...job, memory: '6 4m' }, 'memory', '"6 4m"', BYTES],
   [{ ...job, memory: '0x40' }, 'memory', '"0x40"', BYTES],
-  [{ ...job, memory: 9007199254740993 }, 'memory', '9007199254740992', BYTES],
+  [{ ...job, memory: 2 ** 53 }, 'memory', '9007199254740992', BYTES],
   [{ ...job, memory: '5MiB' }, 'memory', '"5MiB"', 'at least 6MiB, the least a container can have'],
   [{ ...job, disk: 0 }, 'disk', '0', `${BYTES}; at least 1 byte`],
   [{ ...container, ports: [{ container: 0 }] }, 'ports[0].container', '0', PORT],
@@ -171,6 +171,18 @@ const rows: readonly Row[] = [
     'restart.delay',
     '"10m"',
     'at most delayMax, which is 5m',
+  ],
+  [
+    { ...job, restart: { delay: 'a'.repeat(100) } },
+    'restart.delay',
+    `"${'a'.repeat(77)}…"`,
+    `${DURATION}0s to 1d`,
+  ],
+  [
+    { ...job, health: { command: ['true'], timeout: 'a'.repeat(100) } },
+    'health.timeout',
+    `"${'a'.repeat(77)}…"`,
+    `${DURATION}50ms to 10m`,
   ],
   [{ ...job, health: {} }, 'health', 'an object', 'exactly one of http, tcp and command'],
   [

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { openManager, startManager } from '../../support/http-doors.ts';
+
+describe('listening', () => {
+  it('on a port that is taken says so', async () => {
+    await using first = await startManager();
+    await using second = await openManager();
+    await expect(
+      second.server.listen({ host: '127.0.0.1', port: first.port }),
+    ).rejects.toMatchObject({
+      code: 'address-in-use',
+      message: `Another program listens on 127.0.0.1:${first.port} already.`,
+    });
+  });
+
+  it('at an address of another machine says so', async () => {
+    await using manager = await openManager();
+    await expect(manager.server.listen({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
+      code: 'configuration',
+      message: '192.0.2.1 is not an address of this machine.',
+    });
+  });
+
+  it('takes localhost for the loopback address', async () => {
+    await using manager = await startManager({ host: 'localhost' });
+    expect(manager.url).toBe(`http://127.0.0.1:${manager.port}`);
+  });
+});
+
+describe('closing', () => {
+  it('may be asked for twice, and before listening', async () => {
+    const manager = await openManager();
+    await Promise.all([manager.server.close(), manager.server.close()]);
+  });
+
+  it('ends open streams and keeps nobody waiting', async () => {
+    const manager = await startManager();
+    const reply = await fetch(`${manager.url}/events`);
+    const text = reply.text();
+    const startedAt = performance.now();
+    await manager.server.close();
+    await expect(text).resolves.toBe('');
+    expect(manager.service.streamCount).toBe(0);
+    // Well below the two seconds after which connections are cut.
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+  });
+});

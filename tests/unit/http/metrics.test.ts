@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { openManager, openWorker } from '../../support/http-doors.ts';
+
+describe('metrics', () => {
+  it('count requests by the pattern of their path, never by the path itself', async () => {
+    await using manager = await openManager();
+    const id = '266592cd-960d-4091-981c-8c25c44b1018';
+    await manager.server.inject(`/tasks/${id}`);
+    await manager.server.inject('/a-path-that-is-not');
+    const { body, headers } = await manager.server.inject('/metrics');
+    expect(headers['content-type']).toContain('text/plain');
+    expect(body).toContain(
+      'cube_http_requests_total{route="/tasks/:id",method="GET",status="404"} 1',
+    );
+    expect(body).toContain('cube_http_requests_total{route="none",method="GET",status="404"} 1');
+    expect(body).not.toContain(id);
+    expect(body).not.toContain('a-path-that-is-not');
+  });
+
+  it('tell of the cluster as it is now', async () => {
+    await using manager = await openManager();
+    const payload = JSON.stringify({ name: 'web', image: 'nginx' });
+    await manager.server.inject({ method: 'POST', url: '/tasks', payload });
+    const { body } = await manager.server.inject('/metrics');
+    expect(body).toContain('cube_tasks{state="pending"} 1');
+    expect(body).toContain('cube_nodes{liveness="up"} 0');
+    expect(body).toContain('cube_revision 1');
+    expect(body).toContain('cube_healthy 1');
+  });
+
+  it('tell of the machine on a worker, and of the process where asked', async () => {
+    await using worker = await openWorker({ hasProcessMetrics: true });
+    const { body } = await worker.server.inject('/metrics');
+    expect(body).toContain('cube_worker_cpu_cores 0.5');
+    expect(body).toContain('process_resident_memory_bytes');
+  });
+});
