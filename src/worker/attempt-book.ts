@@ -140,9 +140,7 @@ export class AttemptBook {
         },
         reject,
       });
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = undefined;
-      });
+      this.#flushing ??= this.#flush();
     });
   }
 
@@ -159,6 +157,8 @@ export class AttemptBook {
       this.#waiting = [];
       await this.#flushGroup(group);
     }
+    // In the same breath as the last look, or a change that comes in between waits for ever.
+    this.#flushing = undefined;
   }
 
   async #flushGroup(group: readonly Waiting[]): Promise<void> {

@@ -1,0 +1,348 @@
+import { describe, expect, test } from 'vitest';
+import { CubeError } from '../../../src/errors/cube-error.ts';
+import { MemoryStore } from '../../../src/store/memory/memory-store.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { CLUSTER, key, orders, StreamReader, spec, WorkerHarness } from './worker-harness.ts';
+
+const OTHER_CLUSTER = 'd2d2d2d2-0000-4000-8000-000000000002';
+
+describe('orders', () => {
+  test('run what they name, and what runs is reported', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    const reader = new StreamReader(worker);
+    await worker.assign(orders({ run: [key(1)] }));
+    expect(worker.list().observations).toMatchObject([{ ...key(1), phase: 'preparing' }]);
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/1']);
+    expect(reader.reports.at(-1)?.observation).toEqual({
+      ...key(1),
+      phase: 'running',
+      runtimeId: '1001',
+      startedAt: '2030-01-01T00:00:00.000Z',
+      ports: [],
+    });
+    expect(worker.stats().taskCount).toBe(1);
+  });
+
+  test('may be repeated without effect', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    const same = orders({ run: [key(1), key(2)], stop: [key(2)], forget: [key(3)] });
+    await worker.assign(same);
+    await harness.settle();
+    const { sequence, observations } = worker.list();
+    await worker.assign(same);
+    await worker.assign(same);
+    await harness.advance(30_000);
+    expect(worker.list()).toMatchObject({ sequence, observations });
+    const started = harness.world.history.filter(({ type }) => type === 'started');
+    expect(started.map(({ taskId }) => taskId)).toEqual([key(1).taskId]);
+  });
+
+  test('of an older epoch are refused whole', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ epoch: 5 }));
+    const refused = worker.assign(orders({ epoch: 4, run: [key(1)] }));
+    await expect(refused).rejects.toMatchObject({ code: 'stale-epoch' });
+    harness.crash();
+    const next = await harness.boot();
+    await expect(next.assign(orders({ epoch: 4 }))).rejects.toMatchObject({ code: 'stale-epoch' });
+    await next.assign(orders({ epoch: 5, run: [key(2)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['2/1']);
+  });
+
+  test('of another cluster are refused, also when only the identity file knows the own one', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot({ identity: { id: key(9).taskId, cluster: CLUSTER } });
+    const foreign = orders({ cluster: OTHER_CLUSTER, run: [key(1)] });
+    await expect(worker.assign(foreign)).rejects.toMatchObject({ code: 'wrong-cluster' });
+    await worker.assign(orders({}));
+    await expect(worker.assign(foreign)).rejects.toMatchObject({ code: 'wrong-cluster' });
+    expect(worker.list()).toMatchObject({ cluster: CLUSTER, observations: [] });
+  });
+
+  test('in another protocol are refused', async () => {
+    const worker = await new WorkerHarness().boot();
+    const refused = worker.assign(orders({ protocol: 2 }));
+    await expect(refused).rejects.toMatchObject({ code: 'invalid-input' });
+  });
+
+  test('are durable in one transaction before they are carried out', async () => {
+    const store = new HeldStore();
+    const harness = new WorkerHarness({ store });
+    const worker = await harness.boot();
+    store.hold();
+    let isTaken = false;
+    const taken = worker.assign(orders({ epoch: 3, run: [key(1), key(2)] })).then(() => {
+      isTaken = true;
+    });
+    await harness.settle();
+    expect(isTaken).toBe(false);
+    expect(worker.list().observations).toEqual([]);
+    expect(harness.running()).toEqual([]);
+    expect(store.heldPutCount).toEqual([3]);
+    store.release();
+    await taken;
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/1', '2/1']);
+  });
+
+  test('that cannot be made durable change nothing, and may be given again', async () => {
+    const store = new HeldStore();
+    const harness = new WorkerHarness({ store });
+    const worker = await harness.boot();
+    store.failWith(new CubeError('storage-full', 'The disk is full.'));
+    const refused = worker.assign(orders({ run: [key(1)] }));
+    await expect(refused).rejects.toMatchObject({ code: 'storage-full' });
+    expect(worker.list()).toMatchObject({ observations: [], sequence: 0 });
+    store.failWith(undefined);
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/1']);
+  });
+});
+
+describe('a stop', () => {
+  test('stops, and tells the exit code', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    await worker.assign(orders({ stop: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+    expect(worker.list().observations).toMatchObject([
+      { phase: 'ended', ended: { exitCode: 143, reason: { code: 'stopped-by-user' } } },
+    ]);
+  });
+
+  test('says when the task had to be killed', async () => {
+    const harness = new WorkerHarness({ policy: () => ({ ignoresStop: true }) });
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [{ ...key(1), spec: spec({ stopTimeout: '5s' }) }] }));
+    await harness.settle();
+    await worker.assign(orders({ stop: [key(1)] }));
+    await harness.advance(4999);
+    expect(harness.running()).toEqual(['1/1']);
+    await harness.advance(1);
+    expect(worker.list().observations).toMatchObject([
+      { ended: { exitCode: 137, reason: { code: 'killed-after-timeout' } } },
+    ]);
+  });
+
+  test('of an attempt that is not known bars a delayed order to run it, and is confirmed', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    const reader = new StreamReader(worker);
+    await worker.assign(orders({ stop: [key(1)] }));
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+    expect(reader.reports.map(({ observation }) => observation)).toMatchObject([
+      { ...key(1), phase: 'ended' },
+    ]);
+    harness.crash();
+    const next = await harness.boot();
+    await next.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+  });
+
+  test('ends a start that is under way, and leaves nothing of it', async () => {
+    const policy = () => ({ startMs: 60_000, progress: 'pulling server' });
+    const harness = new WorkerHarness({ policy });
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.advance(1000);
+    expect(worker.list().observations).toMatchObject([
+      { phase: 'preparing', progress: 'pulling server' },
+    ]);
+    await worker.assign(orders({ stop: [key(1)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([
+      { phase: 'ended', ended: { reason: { code: 'stopped-by-user' } } },
+    ]);
+    expect(worker.list().observations[0]?.ended).not.toHaveProperty('exitCode');
+    expect(harness.world.history.map(({ type }) => type)).toEqual(['created', 'removed']);
+  });
+
+  test('overtakes a start that waits for its turn', async () => {
+    const harness = new WorkerHarness({ policy: () => ({ startMs: 1000 }) });
+    const worker = await harness.boot({ startConcurrency: 1 });
+    await worker.assign(orders({ run: [key(1), key(2), key(3)] }));
+    await harness.advance(500);
+    await worker.assign(orders({ stop: [key(2)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([
+      { phase: 'preparing' },
+      { ...key(2), phase: 'ended' },
+      { phase: 'preparing' },
+    ]);
+    await harness.advance(1500);
+    expect(harness.running()).toEqual(['1/1', '3/1']);
+  });
+});
+
+describe('starts', () => {
+  test('go on side by side up to the limit', async () => {
+    const harness = new WorkerHarness({ policy: () => ({ startMs: 1000 }) });
+    const worker = await harness.boot({ startConcurrency: 2 });
+    await worker.assign(orders({ run: [1, 2, 3, 4, 5].map((number) => key(number)) }));
+    await harness.advance(1000);
+    expect(harness.running()).toHaveLength(2);
+    await harness.advance(1000);
+    expect(harness.running()).toHaveLength(4);
+    await harness.advance(1000);
+    expect(harness.running()).toHaveLength(5);
+  });
+
+  test.each([
+    ['image-missing', 'image-missing'],
+    ['port-taken', 'port-taken'],
+    ['not-allowed', 'not-allowed'],
+    ['runtime-failed', 'start-failed'],
+  ] as const)(
+    'that fail with %s end the attempt as %s, in the words of the runtime',
+    async (code, reason) => {
+      const startFailure = { code, message: 'It went wrong like this.' };
+      const harness = new WorkerHarness({ policy: () => ({ startFailure }) });
+      const worker = await harness.boot();
+      await worker.assign(orders({ run: [key(1)] }));
+      await harness.settle();
+      const [observation] = worker.list().observations;
+      expect(observation?.ended?.reason).toEqual({ code: reason, message: startFailure.message });
+      expect(observation?.ended).not.toHaveProperty('exitCode');
+    },
+  );
+
+  test('whose reply is lost are found, not doubled', async () => {
+    let startCount = 0;
+    const harness = new WorkerHarness({
+      policy: () => {
+        startCount += 1;
+        return { startReplyLost: startCount === 1 };
+      },
+    });
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.advance(5000);
+    expect(worker.list().observations).toMatchObject([{ phase: 'running' }]);
+    expect(harness.world.history.filter(({ type }) => type === 'created')).toHaveLength(1);
+  });
+
+  test('on a runtime that this worker does not have end the attempt', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot({ runtimes: [] });
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([
+      { phase: 'ended', ended: { reason: { code: 'runtime-unavailable' } } },
+    ]);
+  });
+});
+
+describe('a new attempt', () => {
+  test('starts only when the older one has ended', async () => {
+    const harness = new WorkerHarness({ policy: () => ({ stopMs: 3000 }) });
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    await worker.assign(orders({ run: [key(1, 2)] }));
+    await harness.advance(2999);
+    expect(harness.running()).toEqual(['1/1']);
+    await harness.advance(1);
+    expect(harness.running()).toEqual(['1/2']);
+    expect(worker.list().observations[0]?.ended?.reason.message).toContain('attempt 2');
+  });
+
+  test('is never followed by an older one', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1, 3)] }));
+    await worker.assign(orders({ run: [key(1, 2)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/3']);
+    expect(worker.list().observations).toMatchObject([key(1, 3)]);
+  });
+});
+
+describe('to forget', () => {
+  test('stops, removes and leaves nothing but a bar against delayed orders', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    await worker.assign(orders({ forget: [key(1)] }));
+    await harness.settle();
+    expect(harness.world.history.map(({ type }) => type)).toEqual([
+      'created',
+      'started',
+      'signalled',
+      'ended',
+      'removed',
+    ]);
+    expect(worker.list()).toMatchObject({ observations: [], orphans: [] });
+    expect(worker.listTasks()).toEqual([]);
+    harness.crash();
+    const next = await harness.boot();
+    await next.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+    await next.assign(orders({ run: [key(1, 2)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/2']);
+  });
+
+  test('keeps a bounded number of bars, and no secrets in them', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    for (let batch = 0; batch < 3; batch += 1) {
+      const keys = Array.from({ length: 500 }, (_, index) => key(batch * 500 + index + 1));
+      await worker.assign(orders({ forget: keys }));
+    }
+    await worker.assign(orders({ forget: [key(5000)] }));
+    expect(await harness.store.count('attempts')).toBeLessThanOrEqual(1501);
+    await worker.assign(orders({ forget: [key(5001)] }));
+    expect(await harness.store.count('attempts')).toBeLessThanOrEqual(1001);
+    const env = { TOKEN: { secret: 'hush-hush' } };
+    await worker.assign(orders({ run: [{ ...key(6000), spec: spec({ env }) }] }));
+    await harness.settle();
+    await worker.assign(orders({ forget: [key(6000)] }));
+    await harness.settle();
+    const records = await harness.store.list('attempts', { limit: 10_000 });
+    expect(JSON.stringify(records)).not.toContain('hush-hush');
+  });
+});
+
+/** A store whose transactions wait, or fail, at the test's word. */
+class HeldStore extends MemoryStore implements Store {
+  readonly heldPutCount: number[] = [];
+  #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
+  #failure: CubeError | undefined;
+
+  override async transact(transaction: Parameters<Store['transact']>[0]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#gate !== undefined) {
+      this.heldPutCount.push(transaction.put?.length ?? 0);
+      await this.#gate.opened;
+    }
+    await super.transact(transaction);
+  }
+
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = { opened: promise, open: resolve };
+  }
+
+  release(): void {
+    this.#gate?.open();
+    this.#gate = undefined;
+  }
+
+  failWith(error: CubeError | undefined): void {
+    this.#failure = error;
+  }
+}
