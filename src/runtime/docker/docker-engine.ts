@@ -11,7 +11,14 @@ import { formatDuration } from '../../task/quantity.ts';
 import { CallScope } from './call-scope.ts';
 import type { DockerHost } from './docker-host.ts';
 import { describeDockerHost } from './docker-host.ts';
-import { connectionError, isRecord, Refusal, refusalError, refusalIn } from './engine-error.ts';
+import {
+  CallTimeout,
+  connectionError,
+  isRecord,
+  Refusal,
+  refusalError,
+  refusalIn,
+} from './engine-error.ts';
 
 /** The versions of the Engine API that this client speaks: 1.40 (Docker 19.03) and later. */
 const API_MIN = 40;
@@ -154,11 +161,9 @@ export class DockerEngine {
   #failure(error: unknown, call: { readonly what: string; readonly scope: CallScope }): unknown {
     if (call.scope.ended === 'aborted') return call.scope.reason;
     if (call.scope.ended === 'timeout') {
-      return new CubeError(
-        'runtime-unavailable',
+      return new CallTimeout(
         `Docker at ${describeDockerHost(this.host)} was to ${call.what}, and did not answer ` +
           `within ${formatDuration(call.scope.timeoutMs)}.`,
-        { hint: 'Look at the log of dockerd (journalctl -u docker); it is tried again.' },
       );
     }
     if (error instanceof CubeError) return error;

@@ -24,6 +24,15 @@ export function refusalIn(error: unknown): Refusal | undefined {
   return new Refusal(error.statusCode, message.trim().slice(0, 2000));
 }
 
+/** That a call got no answer in time: it may be the engine, or what it waits for itself. */
+export class CallTimeout extends CubeError {
+  constructor(message: string) {
+    super('runtime-unavailable', message, {
+      hint: 'Look at the log of dockerd (journalctl -u docker); it is tried again.',
+    });
+  }
+}
+
 /** What the engine says when not it but something behind it is away or slow. */
 const PASSING =
   /context (?:deadline exceeded|canceled)|transport is closing|connection (?:refused|reset)|containerd.{0,40}(?:unavailable|not running)|code = Unavailable|shutting down/i;

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { CubeError, isCubeError, messageOf } from '../../errors/cube-error.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -5,7 +6,7 @@ import { formatDuration } from '../../task/quantity.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
 import type { StartOptions } from '../runtime.ts';
 import type { DockerEngine } from './docker-engine.ts';
-import { isRecord, Refusal, refusalError, sentence } from './engine-error.ts';
+import { CallTimeout, isRecord, Refusal, refusalError, sentence } from './engine-error.ts';
 import { type ImageReference, parseImageReference } from './image-reference.ts';
 import { endWhenSilent, readJsonLines } from './json-lines.ts';
 import { PullProgress } from './pull-progress.ts';
@@ -173,21 +174,13 @@ export class ImagePuller {
     reference: ImageReference,
     { image, signal, onMessage }: PullOptions,
   ): Promise<string | undefined> {
-    const { repository, tagOrDigest } = reference;
-    const stream = await this.#engine.open({
-      what: `pull ${image}`,
-      signal,
-      // The engine answers only when the registry has.
-      timeoutMs: this.#silenceMs,
-      run: (docker, abortSignal) =>
-        docker.createImage({ fromImage: repository, tag: tagOrDigest, abortSignal }),
-    });
+    const stream = await this.#open(reference, { image, signal, onMessage });
+    if (stream === undefined) return this.#silence;
     if (stream instanceof Refusal) {
       if (stream.status === 400) throw refusalError(`pull ${image}`, stream);
       return stream.message;
     }
-    const seconds = formatDuration(this.#silenceMs);
-    const error = (): Error => new CubeError('image-missing', `nothing was heard for ${seconds}`);
+    const error = (): Error => new CubeError('image-missing', this.#silence);
     endWhenSilent(stream, { silenceMs: this.#silenceMs, clock: this.#clock, error });
     try {
       for await (const message of readJsonLines(stream)) {
@@ -204,6 +197,29 @@ export class ImagePuller {
       stream.destroy();
     }
     return undefined;
+  }
+
+  /** undefined when the engine, waiting for the registry, has not begun to answer in time. */
+  async #open(
+    { repository, tagOrDigest }: ImageReference,
+    { image, signal }: PullOptions,
+  ): Promise<Readable | Refusal | undefined> {
+    try {
+      return await this.#engine.open({
+        what: `pull ${image}`,
+        signal,
+        timeoutMs: this.#silenceMs,
+        run: (docker, abortSignal) =>
+          docker.createImage({ fromImage: repository, tag: tagOrDigest, abortSignal }),
+      });
+    } catch (error) {
+      if (error instanceof CallTimeout) return undefined;
+      throw error;
+    }
+  }
+
+  get #silence(): string {
+    return `the registry was silent for ${formatDuration(this.#silenceMs)}`;
   }
 
   async #inspect({ text }: ImageReference, signal: AbortSignal): Promise<ImageFacts | undefined> {
