@@ -27,7 +27,14 @@ const HEADER_COUNT_MAX = 100;
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 
+/** @throws CubeError `configuration`, for a name that no Host header can have. */
 export function createDoors(options: DoorsOptions): Doors {
+  const bad = options.names.find((name) => normalizeAll([name], options.port).size === 0);
+  if (bad !== undefined) {
+    throw new CubeError('configuration', `${describeValue(bad, [])} is not a host name.`, {
+      hint: 'Give a name or an address, with or without a port, such as cube.example or 10.0.0.5.',
+    });
+  }
   const fixed = normalizeAll([...LOOPBACK_NAMES, ...options.names], options.port);
   return { check: (request) => checkDoors(request, fixed, options.port) };
 }
@@ -132,13 +139,22 @@ export function headerValues(request: IncomingMessage, name: string): readonly s
   );
 }
 
+/** Whether a host to listen on can be reached from this machine alone. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || isLoopbackAddress(host);
+}
+
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /** Whether the other end of the connection is on this machine. */
 export function isLoopbackPeer(request: IncomingMessage): boolean {
-  const address = plainAddress(request.socket.remoteAddress ?? '');
+  return isLoopbackAddress(request.socket.remoteAddress ?? '');
+}
+
+function isLoopbackAddress(text: string): boolean {
+  const address = plainAddress(text);
   const family = isIP(address);
   return family !== 0 && loopback.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }

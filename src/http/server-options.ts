@@ -50,7 +50,8 @@ export interface HttpServer {
   /**
    * Begins to listen; port 0 takes a free one.
    *
-   * @throws CubeError `address-in-use`, or `configuration` for an address that is not ours.
+   * @throws CubeError `address-in-use`; `configuration` for an address that is not ours, or one
+   * beyond loopback while there is no token.
    */
   listen(address: { readonly host: string; readonly port: number }): Promise<Listening>;
   /** Ends open streams, lets requests finish for a moment, then cuts what is left. Repeatable. */

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
 import { limitConnections, refuseBrokenRequest } from './connection-limits.ts';
-import { checkMediaType, createDoors, type Doors, pathOf } from './doors.ts';
+import { checkMediaType, createDoors, type Doors, isLoopbackHost, pathOf } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
 import { describeApi, toFastifySchema } from './openapi.ts';
@@ -130,6 +130,11 @@ class Server implements HttpServer {
   async listen(address: { readonly host: string; readonly port: number }): Promise<Listening> {
     // One socket for one name: the limits on connections belong to it.
     const host = address.host === 'localhost' ? '127.0.0.1' : address.host;
+    if (this.#options.doors?.token === undefined && !isLoopbackHost(host)) {
+      throw new CubeError('configuration', `Listening on ${host} needs a token.`, {
+        hint: 'Whoever reached it could run anything on this machine: give a token, or listen on 127.0.0.1.',
+      });
+    }
     try {
       await this.#app.listen({ host, port: address.port });
     } catch (error) {

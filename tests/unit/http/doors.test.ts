@@ -67,6 +67,13 @@ describe('the Host header', () => {
     expect(statusOfReply(await ask(['Host: evil:PORT'], '/events'))).toBe(421);
   });
 
+  it('can only be given names that a Host header can have', async () => {
+    await expect(openManager({ doors: { names: ['http://x'] } })).rejects.toMatchObject({
+      code: 'configuration',
+      message: '"http://x" is not a host name.',
+    });
+  });
+
   it('must agree with a target in absolute form', async () => {
     const host = ['Host: localhost:PORT'];
     expect(statusOfReply(await ask(host, 'http://localhost:PORT/tasks'))).toBe(200);
@@ -77,9 +84,10 @@ describe('the Host header', () => {
     const address = Object.values(networkInterfaces())
       .flat()
       .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
-    await using open = await startManager({ host: '0.0.0.0' });
+    await using open = await startManager({ host: '0.0.0.0', doors: { token: 'a-token' } });
     const own = address ?? '127.0.0.1';
-    const reply = await fetch(`http://${own}:${open.port}/tasks`);
+    const headers = { authorization: 'Bearer a-token' };
+    const reply = await fetch(`http://${own}:${open.port}/tasks`, { headers });
     expect(reply.status).toBe(200);
   });
 });

@@ -14,12 +14,23 @@ describe('listening', () => {
   });
 
   it('at an address of another machine says so', async () => {
-    await using manager = await openManager();
+    await using manager = await openManager({ doors: { token: 'a-token' } });
     await expect(manager.server.listen({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
       code: 'configuration',
       message: '192.0.2.1 is not an address of this machine.',
     });
   });
+
+  it.each(['0.0.0.0', '::', '192.0.2.1', 'cube.example'])(
+    'beyond loopback, on %s, needs a token',
+    async (host) => {
+      await using manager = await openManager();
+      await expect(manager.server.listen({ host, port: 0 })).rejects.toMatchObject({
+        code: 'configuration',
+        message: `Listening on ${host} needs a token.`,
+      });
+    },
+  );
 
   it('takes localhost for the loopback address', async () => {
     await using manager = await startManager({ host: 'localhost' });
