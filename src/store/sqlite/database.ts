@@ -100,7 +100,7 @@ export function checkStructure(database: DatabaseSync, path: string): void {
   const mode = database.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
   if (mode !== 'wal') throw damagedError(path, `its journal mode is ${mode}, not wal`);
   const finding = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
-  if (finding !== 'ok') throw damagedError(path, String(finding));
+  if (finding !== 'ok') throw damagedError(path, String(finding).replaceAll('\n', ' '));
 }
 
 /** What the file says of itself. @throws CubeError `storage-damaged` */
