@@ -81,7 +81,6 @@ export class ContainerStarter {
   }
 
   async #makeAndRun(make: ContainerFacts | Recipe, run: Run): Promise<InstanceStatus> {
-    let isStarted = false;
     try {
       const container = 'id' in make ? make : await this.#create(make, run);
       if (container.phase !== 'created') return toStatus(container);
@@ -94,16 +93,15 @@ export class ContainerStarter {
         signal: run.shielded,
       });
       run.signal.throwIfAborted();
-      isStarted = true;
       await this.#run(container, run);
       const after = await this.#options.finder.describe(container.id, run.shielded);
       if (after !== undefined) return toStatus(after);
       const message = `The container of ${run.instance.spec.name} was removed while it started.`;
       throw new CubeError('runtime-failed', message);
     } catch (error) {
-      // An engine that went away may have done what it was asked; the next start looks. And what
-      // was started is never made undone, so that an attempt does not run twice.
-      const isLost = isCubeError(error, 'runtime-unavailable') || (isStarted && run.signal.aborted);
+      // An engine that does not answer may still do what it was asked, and what runs must not be
+      // run again as the same attempt: it is left for the next start, which looks.
+      const isLost = isCubeError(error, 'runtime-unavailable') || run.shielded.aborted;
       if (!isLost) await this.#discard(run.instance);
       throw error;
     }
