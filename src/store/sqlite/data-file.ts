@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -15,6 +14,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { systemClock, timestamp } from '../../lib/clock.ts';
+import { systemRandom } from '../../lib/random.ts';
 import {
   type DataIdentity,
   identityPathOf,
@@ -181,8 +181,12 @@ function toRealPath(path: string): string {
 
 /** The file is built under another name, so that under its own it is never half made. */
 function makeDataFile(path: string, { role, collections }: DataFileOptions): void {
-  const draft = `${draftPathOf(path)}${randomUUID()}`;
-  const identity: DataIdentity = { id: randomUUID(), role, createdAt: timestamp(systemClock) };
+  const draft = `${draftPathOf(path)}${systemRandom.uuid()}`;
+  const identity: DataIdentity = {
+    id: systemRandom.uuid(),
+    role,
+    createdAt: timestamp(systemClock),
+  };
   try {
     closeSync(openSync(draft, 'wx', PRIVATE_FILE_MODE));
     chmodSync(draft, PRIVATE_FILE_MODE);
