@@ -45,8 +45,8 @@ function createSystemClock(options: { readonly holdsProcess: boolean }): Clock {
  * @throws the signal's reason, when it is aborted before or during the wait.
  */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const onAbort = (): void => {
       timer.cancel();
       reject(signal?.reason);

@@ -21,7 +21,7 @@ export interface WorkerOptions {
   /** Likewise. At most one of each name. */
   readonly runtimes: readonly Runtime[];
   /** From the identity file. */
-  readonly identity: { readonly id: string; readonly cluster?: string };
+  readonly identity: { readonly id: string; readonly cluster?: string | undefined };
   /** Keeps the cluster in the identity file, once the worker has learnt it. */
   readonly saveCluster?: (cluster: string) => Promise<void>;
   /**
