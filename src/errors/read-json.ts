@@ -4,7 +4,7 @@ import { formatPath, quoteText } from './describe-value.ts';
 import { invalidInput } from './input-issues.ts';
 
 /** How deep and how wide a JSON input may be, wherever it comes from. */
-export const jsonLimits: JsonLimits = { depthMax: 20, itemCountMax: 10_000 };
+const jsonLimits: JsonLimits = { depthMax: 20, itemCountMax: 10_000 };
 
 /**
  * Reads one JSON document in UTF-8, with or without a byte order mark.

@@ -35,7 +35,7 @@ export function createServerMetrics(options: { readonly hasDefaults: boolean }):
 }
 
 /** One value with its labels, as it is at the moment of asking. */
-export type Sample = readonly [value: number, labels?: Readonly<Record<string, string>>];
+type Sample = readonly [value: number, labels?: Readonly<Record<string, string>>];
 
 export interface GaugeOptions {
   readonly name: string;

@@ -58,7 +58,7 @@ export function toCubeError(thrown: unknown): CubeError {
   });
 }
 
-export function bodyTooLarge(): CubeError {
+function bodyTooLarge(): CubeError {
   return new CubeError('too-large', 'The body is larger than this path takes.', {
     issues: [{ field: '', got: 'too many bytes', want: 'a smaller body; most paths take 1 MiB' }],
     hint: 'Leave out what is not needed, or split the request.',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Access } from './authorize.ts';
 
 /** What a handler is given: everything of the request that has been checked. */
-export interface RouteRequest<Params, Query> {
+interface RouteRequest<Params, Query> {
   readonly params: Params;
   readonly query: Query;
   /** Made here; a client cannot choose it. */
@@ -25,7 +25,7 @@ export interface ReplyShape {
 }
 
 /** One path and method, with all that is known of it. */
-export interface Route<Params = never, Query = never> {
+interface Route<Params = never, Query = never> {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** With parameters as `:id`. */
   readonly path: string;

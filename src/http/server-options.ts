@@ -6,7 +6,7 @@ import { createServerMetrics, type ServerMetrics } from './metrics.ts';
 import type { ApiInfo } from './openapi.ts';
 import type { AnyRoute } from './route.ts';
 
-export interface DoorOptions {
+interface DoorOptions {
   /** Asked for as a bearer token on every path but /healthz. Default: none, for loopback only. */
   readonly token?: string | undefined;
   /** Host names, with or without a port, by which clients may call, beside our addresses. */

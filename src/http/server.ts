@@ -107,10 +107,6 @@ class Server implements HttpServer {
       done(null, body);
     });
     app.addHook('onRequest', (request, reply, done) => this.#onRequest(request, reply, done));
-    app.addHook('onResponse', (request, reply, done) => {
-      this.#onResponse(request, reply);
-      done();
-    });
     app.addHook('onRoute', (route) => {
       if (Reflect.get(route.config ?? {}, 'access') === undefined) {
         throw new Error(`Broken belief: ${route.url} says who may use it.`);
@@ -165,6 +161,9 @@ class Server implements HttpServer {
 
   #onRequest(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     try {
+      // Also when the client goes first, of which the framework would say nothing.
+      const startedAt = this.#clock.monotonic();
+      reply.raw.once('close', () => this.#onEnd(request, reply, startedAt));
       reply.headers(securityHeaders);
       this.#enter(request, reply);
     } catch (error) {
@@ -266,15 +265,15 @@ class Server implements HttpServer {
       .send(JSON.stringify(toProblem(error, request.id)));
   }
 
-  #onResponse(request: FastifyRequest, reply: FastifyReply): void {
+  #onEnd(request: FastifyRequest, reply: FastifyReply, startedAt: number): void {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
     const { method } = request;
-    const status = reply.raw.statusCode;
-    this.#parts.metrics.observe({ route, method, status, seconds: reply.elapsedTime / 1000 });
-    this.#options.logger.debug(
-      { requestId: request.id, method, route, status, durationMs: Math.round(reply.elapsedTime) },
-      'Answered a request.',
-    );
+    // 499 as others have it: the client went before there was a reply.
+    const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
+    const durationMs = this.#clock.monotonic() - startedAt;
+    this.#parts.metrics.observe({ route, method, status, seconds: durationMs / 1000 });
+    const fields = { requestId: request.id, method, route, status, durationMs };
+    this.#options.logger.debug(fields, 'A request has ended.');
   }
 }
 

@@ -104,6 +104,42 @@ describe('a client that waits for leave to send its body', () => {
   });
 });
 
+describe('a client that goes', () => {
+  it('while its task is made durable leaves a task that it can ask for again', async () => {
+    await using manager = await startManager();
+    const { service } = manager;
+    const submit = service.submit.bind(service);
+    const { promise: flushed, resolve: flush } = Promise.withResolvers<void>();
+    let isAsked = false;
+    service.submit = async (...args) => {
+      isAsked = true;
+      await flushed;
+      return submit(...args);
+    };
+    const id = '266592cd-960d-4091-981c-8c25c44b1018';
+    const own = JSON.stringify({ id, name: 'web', image: 'nginx' });
+    const socket = connect(manager.port, '127.0.0.1');
+    const headers = [`Host: localhost:${manager.port}`, `Content-Length: ${own.length}`];
+    socket.write(rawRequest('POST /tasks', headers, own));
+    await eventually('it is asked for', () => isAsked);
+    socket.destroy();
+    flush();
+    const again = await fetch(`${manager.url}/tasks`, { method: 'POST', body: own });
+    expect(again.status).toBe(200);
+    expect(manager.logger.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
+  });
+
+  it('in the middle of its body is no error of ours', async () => {
+    await using manager = await startManager();
+    const socket = connect(manager.port, '127.0.0.1');
+    const headers = [`Host: localhost:${manager.port}`, 'Content-Length: 1000'];
+    socket.write(rawRequest('POST /tasks', headers, '{"name":'), () => socket.destroy());
+    await eventually('it is noticed', () => manager.logger.lines.length > 0);
+    expect(manager.logger.lines.filter(({ level }) => level !== 'debug')).toEqual([]);
+    expect((await fetch(`${manager.url}/healthz`)).status).toBe(200);
+  });
+});
+
 describe('a request to speak another protocol', () => {
   it('is answered in this one', async () => {
     await using manager = await startManager();

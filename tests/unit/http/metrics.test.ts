@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { openManager, openWorker } from '../../support/http-doors.ts';
+import { VirtualClock } from '../../../src/simulation/virtual-clock.ts';
+import { eventually } from '../../support/eventually.ts';
+import { openManager, openWorker, startManager } from '../../support/http-doors.ts';
 
 describe('metrics', () => {
   it('count requests by the pattern of their path, never by the path itself', async () => {
@@ -15,6 +17,28 @@ describe('metrics', () => {
     expect(body).toContain('cube_http_requests_total{route="none",method="GET",status="404"} 1');
     expect(body).not.toContain(id);
     expect(body).not.toContain('a-path-that-is-not');
+  });
+
+  it('tell how long requests took, and of those whose client went first', async () => {
+    const clock = new VirtualClock();
+    await using manager = await startManager({ clock });
+    const abort = new AbortController();
+    const asked = fetch(`${manager.url}/events`, { signal: abort.signal });
+    await eventually('it is asked for', () => manager.service.streamCount === 1);
+    await clock.advance(2000);
+    await asked;
+    abort.abort();
+    const headers = { host: `localhost:${manager.port}` };
+    await eventually('it is counted', async () => {
+      const { body } = await manager.server.inject({ url: '/metrics', headers });
+      return body.includes(
+        'cube_http_request_duration_seconds_sum{route="/events",method="GET"} 2\n',
+      );
+    });
+    const fields = { method: 'GET', route: '/events', status: 200, durationMs: 2000 };
+    expect(manager.logger.lines).toContainEqual(
+      expect.objectContaining({ level: 'debug', fields: expect.objectContaining(fields) }),
+    );
   });
 
   it('tell of the cluster as it is now', async () => {
