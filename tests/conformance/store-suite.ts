@@ -4,7 +4,7 @@ import { isCubeError } from '../../src/errors/cube-error.ts';
 import type { Json, Store, StoredRecord, Transaction } from '../../src/store/store.ts';
 
 /** A place where a store lives: what one opening wrote, the next one finds, if it is durable. */
-export interface StoreHome extends AsyncDisposable {
+interface StoreHome extends AsyncDisposable {
   open(): Promise<Store>;
 }
 

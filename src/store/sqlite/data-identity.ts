@@ -3,7 +3,7 @@ import { writeFileDurably } from './durable-file.ts';
 import { damagedError } from './storage-error.ts';
 
 /** Whose data a file holds. */
-export const storeRoles = ['manager', 'worker'] as const;
+const storeRoles = ['manager', 'worker'] as const;
 
 export type StoreRole = (typeof storeRoles)[number];
 

@@ -47,7 +47,7 @@ export class FileLock {
 }
 
 /** The refusal of a file that somebody holds. */
-export function lockedError(dataPath: string, holder: string): CubeError {
+function lockedError(dataPath: string, holder: string): CubeError {
   return new CubeError('storage-locked', `The data file ${dataPath} is held by ${holder}.`, {
     hint: 'Stop that process, or choose another data directory.',
   });

@@ -13,7 +13,7 @@ const networkFileSystems: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** The name of the network file system of this type as statfs gives it, if it is one. */
-export function findNetworkFileSystem(type: number): string | undefined {
+function findNetworkFileSystem(type: number): string | undefined {
   return networkFileSystems.get(type >>> 0);
 }
 
