@@ -33,9 +33,9 @@ function withMore(state: string, more: string | undefined): string {
 
 function endOf(task: TaskReply): string | undefined {
   const { reason, exitCode } = task.status;
-  if (reason?.code === 'exited' && exitCode !== undefined) return `exit code ${exitCode}`;
+  if (reason?.code === 'exited' && typeof exitCode === 'number') return `exit code ${exitCode}`;
   if (reason?.code === 'stopped-by-user') return 'stopped';
-  return reason?.message;
+  return reason?.message.replace(/\.$/, '');
 }
 
 function restartOf(task: TaskReply, now: number): string | undefined {
@@ -43,6 +43,12 @@ function restartOf(task: TaskReply, now: number): string | undefined {
   if (restartDelayMs === undefined || finishedAt === undefined) return undefined;
   const leftMs = Date.parse(finishedAt) + restartDelayMs - now;
   return leftMs > 0 ? `restart in ${formatSpan(Math.max(1000, leftMs))}` : 'restarts now';
+}
+
+/** `exit code 3`; nothing where none is known, since none is ever invented. */
+export function describeExitCode(task: TaskReply): string | undefined {
+  const { exitCode } = task.status;
+  return typeof exitCode === 'number' ? `exit code ${exitCode}` : undefined;
 }
 
 /** `127.0.0.1:8080->80/tcp`. */

@@ -30,6 +30,18 @@ interface CommandEntry {
 
 /** Every command. Only the one that is asked for is loaded, so that each starts fast. */
 const commands: Readonly<Record<string, CommandEntry>> = {
+  up: {
+    summary: 'start a manager and a worker on this machine',
+    load: async () => (await import('./commands/up.ts')).defineUp,
+  },
+  manager: {
+    summary: 'start a manager',
+    load: async () => (await import('./commands/manager.ts')).defineManager,
+  },
+  worker: {
+    summary: 'start a worker',
+    load: async () => (await import('./commands/worker.ts')).defineWorker,
+  },
   run: {
     summary: 'run a task, from a file or from flags',
     load: async () => (await import('./commands/run.ts')).defineRun,

@@ -3,7 +3,7 @@ import type { TaskReply } from '../link/replies.ts';
 import type { PublishedPort } from '../task/port.ts';
 import type { CliIo } from './cli-io.ts';
 import { createColors } from './colors.ts';
-import { describeState, formatPort, shortId } from './describe-task.ts';
+import { describeExitCode, describeState, formatPort, shortId } from './describe-task.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { connect, type ManagerFlags } from './manager-options.ts';
 import { toPlainLines, toPlainText } from './plain-text.ts';
@@ -136,7 +136,8 @@ function describeFailure(task: TaskReply): string {
   const { status, spec } = task;
   const id = shortId(task.id);
   const why = status.reason?.message ?? 'No reason is known.';
-  const code = status.exitCode === undefined ? '' : ` (exit code ${status.exitCode})`;
+  const exit = describeExitCode(task);
+  const code = exit === undefined ? '' : ` (${exit})`;
   const again =
     status.restartDelayMs === undefined
       ? `Next: cube inspect ${id}   cube logs ${id}`

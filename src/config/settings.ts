@@ -109,9 +109,7 @@ const duration = (flag: string, minMs: number, example: string): Setting<number>
   },
 });
 
-export const nodeTimeoutMs: Setting<number> = duration('--node-timeout', 100, '15s');
-
-export const heartbeatMs: Setting<number> = duration('--heartbeat', 10, '1s');
+export const nodeTimeoutMs: Setting<number> = duration('--node-timeout', 500, '15s');
 
 export const waitMs: Setting<number> = duration('--timeout', 1, '2m');
 
@@ -135,3 +133,28 @@ const bytes = (flag: string, example: string): Setting<number> => ({
 export const memoryCapacity: Setting<number> = bytes('--memory', '8GiB');
 
 export const diskCapacity: Setting<number> = bytes('--disk', '100GiB');
+
+export const nodeName: Setting<string> = {
+  flag: '--name',
+  want: '1 to 63 letters, digits, "-", "_" or ".", beginning with a letter or digit',
+  example: 'worker-1',
+  parse: (text) => (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(text) ? text : undefined),
+};
+
+export const nodeLabel: Setting<readonly [string, string]> = {
+  flag: '--label',
+  want: 'key=value, with a key of letters, digits, "-", "_", "." or "/" and a value of at most 63 characters',
+  example: 'zone=eu',
+  parse: (text) => {
+    const [, key, value] = /^([A-Za-z0-9][A-Za-z0-9_./-]{0,62})=(.{0,63})$/.exec(text) ?? [];
+    return key === undefined || value === undefined ? undefined : [key, value];
+  },
+};
+
+export const bindRoot: Setting<string> = {
+  flag: '--allow-bind',
+  want: 'the absolute path of a directory, without ".."',
+  example: '/srv',
+  parse: (text) =>
+    /^\/[^\0]{0,4000}$/.test(text) && !text.split('/').includes('..') ? text : undefined,
+};

@@ -6,7 +6,7 @@ import type { TaskReply } from '../../link/replies.ts';
 import { isFinal } from '../../task/task.ts';
 import type { CliIo } from '../cli-io.ts';
 import { type CommandContext, once } from '../command-context.ts';
-import { describeState, shortId } from '../describe-task.ts';
+import { describeExitCode, describeState, shortId } from '../describe-task.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { toPlainText } from '../plain-text.ts';
@@ -151,7 +151,8 @@ function describeAsked(before: TaskReply, asked: TaskReply): string {
 function describeEnd(before: TaskReply, after: TaskReply): string {
   const name = `${after.spec.name} (${shortId(after.id)})`;
   const { status } = after;
-  const code = status.exitCode === undefined ? '' : `, exit code ${status.exitCode}`;
+  const exit = describeExitCode(after);
+  const code = exit === undefined ? '' : `, ${exit}`;
   const where = status.node === undefined ? '' : ` on ${status.node}`;
   return `${toPlainText(`${name} ${describeHow()}`)}\n`;
 
