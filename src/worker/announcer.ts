@@ -32,6 +32,7 @@ const SILENT_HEARTBEAT_COUNT = 3;
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #loop: Loop;
+  #isStarted = false;
   #streamCount = 0;
   /** Since when no stream is open, or an announcement is unanswered by one. */
   #silentSince: number | undefined;
@@ -51,6 +52,7 @@ export class Announcer {
   }
 
   start(): void {
+    this.#isStarted = true;
     this.#loop.nudge();
   }
 
@@ -60,7 +62,8 @@ export class Announcer {
 
   /** The facts may have changed. */
   nudge(): void {
-    this.#loop.nudge();
+    // What is found out while the worker starts is told once it serves.
+    if (this.#isStarted) this.#loop.nudge();
   }
 
   onStreamOpened(): void {

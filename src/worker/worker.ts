@@ -60,6 +60,8 @@ export class Worker {
   #heartbeatMs: number;
   #streams = new Set<AbortController>();
   #stopped: Promise<void> | undefined;
+  /** What the identity file holds, or is about to, since this worker lives. */
+  #savedCluster: string | undefined;
 
   constructor(options: CompleteWorkerOptions) {
     this.#options = options;
@@ -238,8 +240,11 @@ export class Worker {
   #saveCluster(): void {
     const { identity, saveCluster, logger } = this.#options;
     const cluster = this.#parts?.book.cluster;
-    if (cluster === undefined || identity.cluster === cluster) return;
+    const known = this.#savedCluster ?? identity.cluster;
+    if (cluster === undefined || known === cluster) return;
+    this.#savedCluster = cluster;
     saveCluster?.(cluster).catch((error: unknown) => {
+      this.#savedCluster = undefined;
       logger.error({ err: error }, 'The cluster could not be kept in the identity file.');
     });
   }
