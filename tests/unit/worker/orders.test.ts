@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { CubeError } from '../../../src/errors/cube-error.ts';
+import { createSimulatedRuntime } from '../../../src/runtime/simulated/simulated-runtime.ts';
 import { MemoryStore } from '../../../src/store/memory/memory-store.ts';
 import type { Store } from '../../../src/store/store.ts';
-import { CLUSTER, key, orders, StreamReader, spec, WorkerHarness } from './worker-harness.ts';
+import { taskSpecSchema } from '../../../src/task/task-spec.ts';
+import {
+  CLUSTER,
+  key,
+  orders,
+  StreamReader,
+  spec,
+  WORKER,
+  WorkerHarness,
+} from './worker-harness.ts';
 
 const OTHER_CLUSTER = 'd2d2d2d2-0000-4000-8000-000000000002';
 
@@ -256,6 +266,33 @@ describe('a new attempt', () => {
     await harness.advance(1);
     expect(harness.running()).toEqual(['1/2']);
     expect(worker.list().observations[0]?.ended?.reason.message).toContain('attempt 2');
+  });
+
+  test('waits while the runtime of the older one does not answer', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    const { random, clock, world } = harness;
+    await worker.stop();
+    const [older, newer] = (['process', 'docker'] as const).map((name) =>
+      createSimulatedRuntime({ name, worker: WORKER, clock, random, world }),
+    );
+    if (older === undefined || newer === undefined) throw new Error('There are two runtimes.');
+    let isAway = true;
+    const stop = older.stop.bind(older);
+    older.stop = async (which, how) => {
+      if (isAway) throw new CubeError('runtime-unavailable', 'It does not answer.');
+      return await stop(which, how);
+    };
+    const next = await harness.boot({ runtimes: [older, newer] });
+    const image = taskSpecSchema.parse({ name: 'job', image: 'server' });
+    await next.assign(orders({ run: [{ ...key(1, 2), spec: image }] }));
+    await harness.advance(30_000);
+    expect(harness.running()).toEqual(['1/1']);
+    isAway = false;
+    await harness.advance(10_000);
+    expect(harness.running()).toEqual(['1/2']);
   });
 
   test('is never followed by an older one', async () => {

@@ -1,4 +1,3 @@
-import type { Clock } from '../../../src/lib/clock.ts';
 import type { Logger } from '../../../src/lib/logger.ts';
 import type { Assignments, AttemptKey, StreamItem } from '../../../src/link/protocol.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
@@ -12,6 +11,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { type TaskSpec, type TaskSpecInput, taskSpecSchema } from '../../../src/task/task-spec.ts';
 import type { Prober } from '../../../src/worker/health/prober.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../../src/worker/worker.ts';
+import { Life } from '../../support/mortal.ts';
 
 export const CLUSTER = 'c1c1c1c1-0000-4000-8000-000000000001';
 export const WORKER = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -86,14 +86,15 @@ export class WorkerHarness {
   }
 
   create(options: Partial<WorkerOptions> = {}): Worker {
-    const life = new Life(this.clock, this.store);
+    const life = new Life();
+    const clock = life.clock(this.clock);
     this.#crash = () => life.end();
     const { random, world } = this;
     const runtimes: readonly Runtime[] = (['process', 'docker'] as const).map((name) =>
-      createSimulatedRuntime({ name, worker: WORKER, clock: life.clock, random, world }),
+      createSimulatedRuntime({ name, worker: WORKER, clock, random, world }),
     );
     return createWorker({
-      store: life.store,
+      store: life.store(this.store),
       runtimes,
       identity: { id: WORKER },
       name: 'node-1',
@@ -104,7 +105,7 @@ export class WorkerHarness {
       },
       prober: healthyProber,
       version: '0.0.0-test',
-      clock: life.clock,
+      clock,
       random,
       ...(this.#logger === undefined ? {} : { logger: this.#logger }),
       ...options,
@@ -140,42 +141,6 @@ export class WorkerHarness {
 
   target(number: number, attempt = 1): AttemptKey & { readonly worker: string } {
     return { ...key(number, attempt), worker: WORKER };
-  }
-}
-
-/** The clock and the store as one life of a worker sees them: dead once it has ended. */
-class Life {
-  readonly clock: Clock;
-  readonly store: Store;
-  #isOver = false;
-
-  constructor(clock: Clock, store: Store) {
-    this.clock = {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
-      setTimer: (delayMs, callback) =>
-        clock.setTimer(delayMs, () => {
-          if (!this.#isOver) callback();
-        }),
-    };
-    const whileAlive = async <Result>(call: () => Promise<Result>): Promise<Result> => {
-      if (this.#isOver) return await new Promise<never>(() => undefined);
-      const result = await call();
-      return this.#isOver ? await new Promise<never>(() => undefined) : result;
-    };
-    this.store = {
-      kind: store.kind,
-      transact: (transaction) => whileAlive(() => store.transact(transaction)),
-      find: (collection, name) => whileAlive(() => store.find(collection, name)),
-      list: (collection, options) => whileAlive(() => store.list(collection, options)),
-      count: (collection) => store.count(collection),
-      sizeBytes: () => store.sizeBytes(),
-      close: async () => undefined,
-    };
-  }
-
-  end(): void {
-    this.#isOver = true;
   }
 }
 
