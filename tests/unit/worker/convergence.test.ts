@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CubeError } from '../../../src/errors/cube-error.ts';
 import type { Assignments, StreamItem } from '../../../src/link/protocol.ts';
+import { MemoryStore } from '../../../src/store/memory/memory-store.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { key, orders, StreamReader, WORKER, WorkerHarness } from './worker-harness.ts';
 
-// Whatever is ordered in whatever order, repeated, cut off by crashes, outages and lost events:
+// Whatever is ordered in whatever order, repeated, cut off by crashes, outages, full disks and lost events:
 //   - a task never has two running instances here, let alone one attempt;
 //   - in the end exactly what is wanted runs;
 //   - an attempt ends once, and what was reported of its end never changes;
@@ -16,7 +18,7 @@ type Action =
   | { readonly type: 'exit' | 'kill' | 'remove'; readonly task: number }
   | { readonly type: 'advance'; readonly ms: number }
   | { readonly type: 'crash'; readonly ticks: number }
-  | { readonly type: 'lose-events' | 'outage'; readonly on: boolean };
+  | { readonly type: 'lose-events' | 'outage' | 'disk-full'; readonly on: boolean };
 
 const task = fc.integer({ min: 1, max: 3 });
 const attempt = fc.integer({ min: 1, max: 3 });
@@ -37,7 +39,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constant('crash' as const), ticks: fc.nat(30) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ type: fc.constantFrom('lose-events', 'outage'), on: fc.boolean() }),
+    arbitrary: fc.record({
+      type: fc.constantFrom('lose-events', 'outage', 'disk-full'),
+      on: fc.boolean(),
+    }),
   },
 );
 
@@ -87,8 +92,25 @@ class WishModel {
   }
 }
 
+class FullableStore extends MemoryStore {
+  isFull = false;
+
+  override async transact(transaction: Parameters<MemoryStore['transact']>[0]): Promise<void> {
+    if (this.isFull) throw new CubeError('storage-full', 'The disk is full.');
+    await super.transact(transaction);
+  }
+}
+
 class Run {
-  readonly harness = new WorkerHarness({ policy: () => ({ startMs: 700, stopMs: 400 }) });
+  readonly store = new FullableStore();
+  readonly harness = new WorkerHarness({
+    store: this.store,
+    policy: (_, random) => ({
+      startMs: Math.floor(random.next() * 1500),
+      stopMs: Math.floor(random.next() * 800),
+      startReplyLost: random.next() < 0.1,
+    }),
+  });
   readonly model = new WishModel();
   /** Ended by meddling: they must not come back. */
   readonly dead = new Set<string>();
@@ -121,6 +143,9 @@ class Run {
         return await this.#crash(step.ticks);
       case 'lose-events':
         return this.harness.world.loseEvents(WORKER, step.on);
+      case 'disk-full':
+        this.store.isFull = step.on;
+        return undefined;
       case 'outage':
         return this.harness.world.setOutage(WORKER, step.on ? 'away' : undefined);
       default:
@@ -131,6 +156,7 @@ class Run {
   async heal(): Promise<void> {
     this.harness.world.loseEvents(WORKER, false);
     this.harness.world.setOutage(WORKER);
+    this.store.isFull = false;
     await this.harness.advance(60_000);
     this.readReports();
   }
@@ -141,8 +167,12 @@ class Run {
 
   async #assign(assignments: Assignments): Promise<void> {
     this.sent.push(assignments);
-    this.model.take(assignments);
-    await this.#worker?.assign(assignments);
+    try {
+      await this.#worker?.assign(assignments);
+      this.model.take(assignments);
+    } catch (error) {
+      if (!this.store.isFull) throw error;
+    }
   }
 
   async #crash(ticks: number): Promise<void> {
@@ -169,6 +199,8 @@ class Run {
     this.#cursor = Math.max(this.#cursor, item.sequence);
     const { observation } = item;
     const name = nameOf(observation);
+    // A late stop of what was forgotten is confirmed anew, in other words.
+    if (this.model.wish(name) === 'forgotten') return;
     const ended = JSON.stringify(observation.ended);
     const before = this.ends.get(name);
     if (before !== undefined) expect(ended, `the end of ${name} stays as reported`).toBe(before);
