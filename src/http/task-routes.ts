@@ -69,7 +69,7 @@ function listRoute(service: ManagerService): AnyRoute {
       node: text(63).optional(),
       label: labels.optional(),
       limit: wholeNumber(1, 1000).default(100),
-      cursor: text(500).optional(),
+      cursor: text(8192).optional(),
     },
     replies: { 200: { description: 'A page.', schema: taskPageSchema } },
     handle: async ({ query: { state, label, ...query } }) => {
