@@ -55,6 +55,22 @@ describe('a container of a task', () => {
     });
   });
 
+  test('knows its task, name and attempt from its environment', async () => {
+    await using bench = await openDockerBench();
+    const instance = bench.instance('env', { env: { CUBE_ATTEMPT: '99', OWN: 'x' } });
+    await bench.start(instance);
+    await bench.untilEnded(instance);
+    const lines = await bench.output(instance);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `CUBE_TASK_ID=${instance.taskId}`,
+        'CUBE_TASK_NAME=bench',
+        'CUBE_ATTEMPT=1',
+        'OWN=x',
+      ]),
+    );
+  });
+
   test('runs the arguments with the entry point of the image where no command is given', async () => {
     await using bench = await openDockerBench();
     const { spec, ...key } = bench.instance('');
@@ -192,7 +208,9 @@ describe('a start that cannot work', () => {
     const second = bench.instance(SLEEP, { ports: [{ container: 80, host }] });
     const error = await failureOf(bench.start(second));
     expect(isCubeError(error, 'port-taken')).toBe(true);
-    expect(error.message).toContain(`Port ${host}`);
+    const { Name } = await bench.docker.getContainer(first.runtimeId).inspect();
+    expect(error.message).toContain(`Port ${host} of bench is in use`);
+    expect(error.message).toContain(`by the container ${Name.slice(1)}`);
     expect(await bench.containers()).toEqual([first.runtimeId]);
   });
 

@@ -243,6 +243,18 @@ describe('an engine that goes away', () => {
     expect(texts).toEqual(Array.from({ length: 60 }, (_, index) => `${index}`));
   });
 
+  test('does not make followed output wait for an end that is not told', async () => {
+    await using faults = await openFaultBench();
+    const { bench, proxy } = faults;
+    proxy.rule = (request) => (request.includes('/logs?') ? 'lose-end' : 'pass');
+    const instance = bench.instance('echo one; sleep 0.2; echo two');
+    await bench.start(instance);
+    const texts: string[] = [];
+    const options = { follow: true, signal: bench.signal };
+    for await (const { text } of bench.runtime.logs(instance, options)) texts.push(text);
+    expect(texts).toEqual(['one', 'two']);
+  });
+
   test('during a stop does not keep the stop from seeing the end', async () => {
     await using faults = await openFaultBench();
     const { bench, proxy } = faults;

@@ -7,6 +7,8 @@ export type ProxyAction =
   | 'pass'
   /** The request arrives and is carried out; its reply does not come back. */
   | 'lose-reply'
+  /** The reply comes back whole, but its end is not told. */
+  | 'lose-end'
   /** Nothing comes of it, ever. */
   | 'hang'
   /** It arrives after so long. */
@@ -37,13 +39,14 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
   const requests: string[] = [];
   let server: Server | undefined;
 
-  const forward = (client: Socket, head: Buffer, isReplyLost: boolean): void => {
+  const forward = (client: Socket, head: Buffer, action: ProxyAction): void => {
     const upstream = dial(target);
     client.on('close', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
     client.pipe(upstream);
     client.unshift(head);
-    if (isReplyLost) upstream.once('data', () => client.destroy());
+    if (action === 'lose-reply') upstream.once('data', () => client.destroy());
+    else if (action === 'lose-end') upstream.on('data', (chunk) => client.write(withoutEnd(chunk)));
     else upstream.pipe(client);
   };
 
@@ -57,10 +60,10 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
       open.set(client, request);
       const action = proxy.rule(request);
       if (action === 'hang') return;
-      if (action === 'pass' || action === 'lose-reply') {
-        forward(client, head, action === 'lose-reply');
+      if (typeof action === 'string') {
+        forward(client, head, action);
       } else if ('delayMs' in action) {
-        setTimeout(() => forward(client, head, false), action.delayMs);
+        setTimeout(() => forward(client, head, 'pass'), action.delayMs);
       } else {
         const { status, body } = action;
         const length = Buffer.byteLength(body);
@@ -98,4 +101,10 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
   };
   await proxy.start();
   return proxy;
+}
+
+/** The last piece of a reply that came in pieces, without the mark of its end. */
+function withoutEnd(chunk: Buffer): Buffer {
+  const end = Buffer.from('0\r\n\r\n');
+  return chunk.subarray(-end.length).equals(end) ? chunk.subarray(0, -end.length) : chunk;
 }

@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import { durationMs } from '../../task/spec-fields.ts';
+import type { TaskSpec } from '../../task/task-spec.ts';
 import type { InstanceSpec } from '../runtime.ts';
 import { containerLabels, containerName } from './container-labels.ts';
 
@@ -31,14 +32,11 @@ export interface VolumeMount {
 export function containerConfig(options: ContainerConfigOptions): Docker.ContainerCreateOptions {
   const { instance, worker, image } = options;
   const { spec } = instance;
-  const env = Object.entries(spec.env).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : value.secret}`,
-  );
   return {
     name: containerName(worker, instance),
     Image: image,
     ...commandConfig(options),
-    Env: env,
+    Env: environment(instance),
     Labels: containerLabels(worker, instance),
     ExposedPorts: Object.fromEntries(
       spec.ports.map((port) => [`${port.container}/${port.protocol}`, {}]),
@@ -49,6 +47,19 @@ export function containerConfig(options: ContainerConfigOptions): Docker.Contain
     OpenStdin: false,
     HostConfig: hostConfig(options),
   };
+}
+
+/** The user's, and what a task may want to know of itself, as in the process runtime. */
+function environment({ taskId, attempt, spec }: InstanceSpec): string[] {
+  const all: Readonly<Record<string, TaskSpec['env'][string]>> = {
+    ...spec.env,
+    CUBE_TASK_ID: taskId,
+    CUBE_TASK_NAME: spec.name,
+    CUBE_ATTEMPT: String(attempt),
+  };
+  return Object.entries(all).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : value.secret}`,
+  );
 }
 
 /** A command replaces the image's entry point; arguments alone replace its arguments. */

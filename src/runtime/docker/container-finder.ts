@@ -86,6 +86,19 @@ export class ContainerFinder {
     return facts?.owner.worker === this.#worker ? facts : undefined;
   }
 
+  /** The name of a running container, anyone's, that publishes this host port. */
+  async findPublisher(port: number, signal: AbortSignal): Promise<string | undefined> {
+    const found = await this.#engine.attempt({
+      what: 'find who publishes a port',
+      signal,
+      run: (docker, abortSignal) =>
+        docker.listContainers({ filters: { publish: [String(port)] }, abortSignal }),
+    });
+    if (found instanceof Refusal) return undefined;
+    const holder = found.find(({ Ports }) => Ports?.some(({ PublicPort }) => PublicPort === port));
+    return holder?.Names[0]?.replace(/^\//, '');
+  }
+
   /** Tells of a container that was just made. */
   remember(key: InstanceKey, id: string): void {
     if (this.#ids.size >= KNOWN_COUNT_MAX) this.#ids.clear();

@@ -15,6 +15,12 @@ import { type TimedLine, TimedLines } from './timed-lines.ts';
 /** A followed line is held so long for an older one to arrive. */
 const HOLD_MS = 25;
 
+/**
+ * After so long without a line it is looked whether a followed container still runs: engines have
+ * been seen to leave such a stream open after the end.
+ */
+const QUIET_MS = 2000;
+
 /** Before a followed stream that broke is opened again. */
 const REOPEN_MS_MIN = 100;
 const REOPEN_MS_MAX = 5000;
@@ -52,7 +58,8 @@ export class ContainerLogs {
         if (container === undefined) return;
         const stream = await this.#open(container.id, { ...options, resumeAfter });
         if (stream === undefined) return;
-        for await (const line of this.#lines(stream, options)) {
+        const isOver = () => this.#hasEnded(key, signal);
+        for await (const line of this.#lines(stream, { ...options, isOver })) {
           if (line.time !== '' && line.time <= resumeAfter) continue;
           if (line.time > lastTime) lastTime = line.time;
           yield toLogLine(line);
@@ -100,7 +107,7 @@ export class ContainerLogs {
 
   async *#lines(
     stream: Readable,
-    { signal, follow }: ContainerLogOptions,
+    { signal, follow, isOver }: ContainerLogOptions & { readonly isOver: () => Promise<boolean> },
   ): AsyncGenerator<TimedLine> {
     const lines = new TimedLines();
     const order = new LineOrder();
@@ -108,12 +115,17 @@ export class ContainerLogs {
     try {
       let next = chunks.next();
       let heldSince = this.#clock.monotonic();
+      let hasEnded = false;
       for (;;) {
-        const mayWait = follow && order.heldCount > 0;
-        const leftMs = heldSince + HOLD_MS - this.#clock.monotonic();
-        const result = mayWait ? await this.#within(next, leftMs) : await next;
+        const isHolding = order.heldCount > 0;
+        const waitMs = isHolding ? heldSince + HOLD_MS - this.#clock.monotonic() : QUIET_MS;
+        const result = follow ? await this.#within(next, waitMs) : await next;
         if (result === undefined) {
           yield* order.flush();
+          // What came before the end has had a quiet time of its own to arrive.
+          if (isHolding || !(await isOver())) hasEnded = false;
+          else if (hasEnded) break;
+          else hasEnded = true;
           continue;
         }
         if (result.done === true) break;

@@ -154,9 +154,10 @@ export class ContainerStarter {
   }
 
   async #run(container: ContainerFacts, { instance, shielded }: Run): Promise<void> {
+    const { engine, finder } = this.#options;
     const { spec } = instance;
     for (let tries = 1; ; tries += 1) {
-      const reply = await this.#options.engine.attempt<unknown>({
+      const reply = await engine.attempt<unknown>({
         what: `start ${spec.name}`,
         signal: shielded,
         run: (docker, abortSignal) => docker.getContainer(container.id).start({ abortSignal }),
@@ -165,7 +166,9 @@ export class ContainerStarter {
       const isAutomatic = isPortTaken(reply) && takenPort(spec, reply) === undefined;
       const canChoose = spec.ports.some(({ host }) => host === undefined);
       if (isAutomatic && canChoose && tries < AUTOMATIC_PORT_TRIES) continue;
-      throw startError(spec, reply);
+      const port = isPortTaken(reply) ? takenPort(spec, reply) : undefined;
+      const holder = port === undefined ? undefined : await finder.findPublisher(port, shielded);
+      throw startError(spec, reply, holder);
     }
   }
 

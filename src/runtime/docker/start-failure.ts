@@ -30,12 +30,16 @@ export function takenPort(spec: TaskSpec, refusal: Refusal): number | undefined 
   return spec.ports.find(({ host }) => host !== undefined && numbers.has(String(host)))?.host;
 }
 
-/** Why a container that was made could not be started. */
-export function startError(spec: TaskSpec, refusal: Refusal): CubeError {
+/**
+ * Why a container that was made could not be started; `holder` is the container that has its
+ * port, where it is one.
+ */
+export function startError(spec: TaskSpec, refusal: Refusal, holder?: string): CubeError {
   if (isPortTaken(refusal)) {
     const port = takenPort(spec, refusal);
     const which = port === undefined ? 'A port' : `Port ${port}`;
-    const message = `${which} of ${spec.name} is in use on this node: ${sentence(refusal.message)}`;
+    const by = holder === undefined ? '' : ` by the container ${holder}`;
+    const message = `${which} of ${spec.name} is in use on this node${by}: ${sentence(refusal.message)}`;
     return new CubeError('port-taken', message, {
       hint: 'Stop what uses it, choose another host port, or leave "host" out for a free one.',
     });
