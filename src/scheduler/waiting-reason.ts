@@ -34,13 +34,20 @@ export function waitingReason(placement: Placement): Reason {
     if (typeof needed === 'number') details[`${code}.needed`] = needed;
     if (typeof available === 'number') details[`${code}.available`] = available;
   }
+  if (nodeCount === 1) return { code: 'no-node-fits', message: tellOnlyNode(rejected), details };
   const told = rejected.slice(0, TOLD_MAX).map(({ code, nodeCount: count, nearest }) => {
     const { node, rejection } = nearest;
     return `${count} ${refusedNodes[code]} (nearest, ${node}: ${rejection.message})`;
   });
   const untold = rejected.length - told.length;
   const rest = untold > 0 ? `; other reasons: ${untold}` : '';
-  const nodes = nodeCount === 1 ? 'The only node' : `None of ${nodeCount} nodes`;
-  const verb = nodeCount === 1 ? 'cannot take it' : 'can take it';
-  return { code: 'no-node-fits', message: `${nodes} ${verb}: ${told.join('; ')}${rest}.`, details };
+  const message = `None of ${nodeCount} nodes can take it: ${told.join('; ')}${rest}.`;
+  return { code: 'no-node-fits', message, details };
+}
+
+/** With one node there is nothing to count: its reasons are told as they are. */
+function tellOnlyNode(rejected: Placement['rejected']): string {
+  const node = rejected[0]?.nearest.node ?? '';
+  const reasons = rejected.map(({ nearest }) => nearest.rejection.message);
+  return `The only node, ${node}, cannot take it: ${reasons.join('; ')}.`;
 }

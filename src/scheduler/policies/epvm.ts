@@ -7,7 +7,7 @@ import { demandFraction, type ResourceName, scoredDemand, usedFraction } from '.
 /**
  * E-PVM, after Y. Amir, B. Awerbuch, A. Barak, R. S. Borgstrom and A. Keren, "An Opportunity Cost
  * Approach for Job Assignment in a Scalable Computing Cluster", IEEE Transactions on Parallel and
- * Distributed Systems 11(7), 2000, pages 760-768, section 3: the cost of a machine is the sum over
+ * Distributed Systems 11(7), 2000, pages 760-768: the cost of a machine is the sum over
  * its resources of n to the power of the fraction in use, and a job goes to the machine whose cost
  * it raises least. The sum turns unlike resources into one currency, and the exponential makes the
  * last tenth of any resource dear, which spreads load and leaves room for bursts.

@@ -186,13 +186,21 @@ describe('the reason why a task waits', () => {
     });
   });
 
+  it('tells every reason of the only node, without counting', () => {
+    const nodes = [makeNode('n1', { draining: true, capacity: { cpu: 1, memory: GIB, disk: 0 } })];
+    const reason = waitingReason(decide(epvm, makeTask({ cpu: 2 }), makeSnapshot(nodes)).placement);
+    expect(reason.message).toBe(
+      'The only node, n1, cannot take it: is draining and takes no new tasks; ' +
+        'needs 2 cores, 1 of 1 are free.',
+    );
+  });
+
   it('says how many reasons it does not tell, and counts them in the details', () => {
-    const nodes = [
-      makeNode('n1', { draining: true, runtimes: [], capacity: { cpu: 1, memory: GIB, disk: 0 } }),
-    ];
+    const facts = { draining: true, runtimes: [], capacity: { cpu: 1, memory: GIB, disk: 0 } };
+    const nodes = [makeNode('n1', facts), makeNode('n2', facts)];
     const task = makeTask({ cpu: 2, memory: '2GiB' });
     const reason = waitingReason(decide(epvm, task, makeSnapshot(nodes)).placement);
-    expect(reason.message).toMatch(/^The only node cannot take it: .*; other reasons: 1\.$/);
-    expect(reason.details).toMatchObject({ 'memory-short': 1, 'cpu-short': 1, draining: 1 });
+    expect(reason.message).toMatch(/^None of 2 nodes can take it: .*; other reasons: 1\.$/);
+    expect(reason.details).toMatchObject({ 'memory-short': 2, 'cpu-short': 2, draining: 2 });
   });
 });
