@@ -8,10 +8,10 @@ import type { Json, Put, RecordKey, Store, StoredRecord, Transaction } from './s
 /** The cluster word of attempts that were given to a worker directly, without a manager. */
 export const STANDALONE = 'standalone';
 
-export const attemptWishes = ['running', 'stopped', 'forgotten'] as const;
+const attemptWishes = ['running', 'stopped', 'forgotten'] as const;
 
 /** What a worker keeps of one attempt: what is to become of it, and what is known of it. */
-export const attemptRecordSchema = attemptKeySchema.extend({
+const attemptRecordSchema = attemptKeySchema.extend({
   cluster: z.string().describe('The cluster it belongs to, or "standalone".'),
   runtime: z.enum(runtimeNames).optional().describe('Where its instance is or would be.'),
   spec: taskSpecSchema.optional().describe('Absent where only a stop of it was ever heard.'),

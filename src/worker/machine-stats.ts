@@ -3,7 +3,7 @@ import { availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os'
 import type { Resources } from '../node/node.ts';
 
 /** Measured use of the whole machine. */
-export interface MachineSample {
+interface MachineSample {
   /** Cores in use on average since the sample before; bytes in use. */
   readonly used: Resources;
   /** Load average over one minute. */

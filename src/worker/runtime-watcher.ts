@@ -154,8 +154,10 @@ export class RuntimeWatcher {
     this.#fact = {
       name: this.runtime.name,
       available: state.available,
-      ...(state.version === undefined ? {} : { version: state.version }),
-      ...(state.available ? {} : { reason: state.reason ?? 'It does not say why.' }),
+      ...(state.version === undefined ? {} : { version: state.version.slice(0, 200) }),
+      ...(state.available
+        ? {}
+        : { reason: (state.reason ?? 'It does not say why.').slice(0, 1000) }),
     };
     if (before.available !== state.available) {
       const words = state.available ? 'The runtime is available.' : 'The runtime is not available.';

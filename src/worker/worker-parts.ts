@@ -4,6 +4,7 @@ import type { RuntimeName } from '../task/task-spec.ts';
 import { Announcer } from './announcer.ts';
 import { AttemptBook } from './attempt-book.ts';
 import { HealthMonitor } from './health/health-monitor.ts';
+import { logChanges } from './log-changes.ts';
 import { MachineGauge } from './machine-gauge.ts';
 import type { Orphan } from './orders.ts';
 import { RuntimeWatcher } from './runtime-watcher.ts';
@@ -79,6 +80,7 @@ export async function openWorkerParts(
     async start() {
       book.subscribe((changes) => runners.onChanges(changes));
       book.subscribe((changes) => health.onChanges(changes));
+      book.subscribe((changes) => logChanges(logger, changes));
       await Promise.all([gauge.start(), ...Array.from(watchers.values(), (one) => one.start())]);
       health.start();
       standalone.start();

@@ -58,7 +58,7 @@ export class Worker {
   #phase: WorkerPhase = 'new';
   #parts: WorkerParts | undefined;
   #heartbeatMs: number;
-  #streams = new Set<AbortController>();
+  readonly #streams = new Set<AbortController>();
   #stopped: Promise<void> | undefined;
   /** What the identity file holds, or is about to, since this worker lives. */
   #savedCluster: string | undefined;
@@ -126,7 +126,8 @@ export class Worker {
     const cluster = this.#cluster();
     const observations = [...book.all()]
       .filter((one) => one.cluster !== STANDALONE && one.gone !== true)
-      .map((one) => one.observation);
+      .map((one) => one.observation)
+      .sort(compareKeys);
     return {
       protocol: PROTOCOL_VERSION,
       ...(cluster === undefined ? {} : { cluster }),
@@ -135,27 +136,13 @@ export class Worker {
       observations,
       orphans: orphans()
         .filter((one) => one.cluster === cluster)
-        .map(({ taskId, attempt }) => ({ taskId, attempt })),
+        .map(({ taskId, attempt }) => ({ taskId, attempt }))
+        .sort(compareKeys),
     };
   }
 
-  async *reports(sequence: number, signal: AbortSignal): AsyncGenerator<StreamItem, void> {
-    const { book, announcer } = this.#readable();
-    const ending = new AbortController();
-    this.#streams.add(ending);
-    announcer?.onStreamOpened();
-    try {
-      const options = {
-        book,
-        clock: this.#options.clock,
-        heartbeatMs: () => this.#heartbeatMs,
-        heartbeat: () => this.#heartbeat(),
-      };
-      yield* streamReports(options, sequence, AbortSignal.any([signal, ending.signal]));
-    } finally {
-      this.#streams.delete(ending);
-      announcer?.onStreamClosed();
-    }
+  reports(sequence: number, signal: AbortSignal): AsyncIterable<StreamItem> {
+    return this.#reports(this.#readable(), sequence, signal);
   }
 
   /** @throws CubeError `not-found`. */
@@ -223,6 +210,29 @@ export class Worker {
     return this.#parts?.book.cluster ?? this.#options.identity.cluster;
   }
 
+  async *#reports(
+    { book, announcer }: WorkerParts,
+    sequence: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<StreamItem, void> {
+    if (this.#phase === 'stopped') return;
+    const ending = new AbortController();
+    this.#streams.add(ending);
+    announcer?.onStreamOpened();
+    try {
+      const options = {
+        book,
+        clock: this.#options.clock,
+        heartbeatMs: () => this.#heartbeatMs,
+        heartbeat: () => this.#heartbeat(),
+      };
+      yield* streamReports(options, sequence, AbortSignal.any([signal, ending.signal]));
+    } finally {
+      this.#streams.delete(ending);
+      announcer?.onStreamClosed();
+    }
+  }
+
   #heartbeat(): Extract<StreamItem, { readonly type: 'heartbeat' }> {
     const runtimes = [...(this.#parts?.runtimeFacts() ?? [])];
     return { type: 'heartbeat', stats: this.stats(), runtimes };
@@ -248,4 +258,10 @@ export class Worker {
       logger.error({ err: error }, 'The cluster could not be kept in the identity file.');
     });
   }
+}
+
+/** The order of lists: it must not depend on how the records came about. */
+function compareKeys(a: AttemptKey, b: AttemptKey): number {
+  if (a.taskId === b.taskId) return a.attempt - b.attempt;
+  return a.taskId < b.taskId ? -1 : 1;
 }

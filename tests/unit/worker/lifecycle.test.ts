@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CubeError } from '../../../src/errors/cube-error.ts';
+import type { Logger } from '../../../src/lib/logger.ts';
 import type { Announcement, JoinReply, LogLine } from '../../../src/link/protocol.ts';
 import { drain } from '../../../src/simulation/virtual-clock.ts';
 import { Slots } from '../../../src/worker/slots.ts';
@@ -11,6 +12,8 @@ describe('a worker', () => {
     const harness = new WorkerHarness();
     const worker = harness.create();
     expect(() => worker.list()).toThrowError(/has not been started/);
+    const { signal } = new AbortController();
+    expect(() => worker.reports(0, signal)).toThrowError(/has not been started/);
     await expect(worker.assign(orders({}))).rejects.toMatchObject({ code: 'unavailable' });
     const started = worker.start();
     await expect(worker.submit({ spec: spec() })).rejects.toMatchObject({ code: 'unavailable' });
@@ -98,6 +101,26 @@ describe('a worker', () => {
     await harness.boot({ saveCluster });
     expect(saved).toEqual([CLUSTER, CLUSTER]);
   });
+});
+
+test('the log tells the life of an attempt, and no secret', async () => {
+  const lines: { readonly fields: object; readonly message: string }[] = [];
+  const take = (fields: object, message: string) => void lines.push({ fields, message });
+  const logger: Logger = { debug: take, info: take, warn: take, error: take, child: () => logger };
+  const harness = new WorkerHarness({ logger, policy: () => ({ exit: { afterMs: 5, code: 3 } }) });
+  const worker = await harness.boot();
+  const secret = spec({ env: { TOKEN: { secret: 'hush-hush' } } });
+  await worker.assign(orders({ run: [{ ...key(1), spec: secret }] }));
+  await harness.advance(10);
+  await worker.assign(orders({ forget: [key(1)] }));
+  await harness.settle();
+  const own = lines.filter(({ fields }) => 'taskId' in fields).map(({ message }) => message);
+  expect(own).toEqual([
+    'An attempt is to run.',
+    'An attempt runs.',
+    'An attempt ended: It ended with exit code 3.',
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('hush-hush');
 });
 
 describe('the output of an attempt', () => {

@@ -1,0 +1,21 @@
+import type { Logger } from '../lib/logger.ts';
+import type { AttemptChange } from './attempt-book.ts';
+
+/** One line for each step in the life of an attempt, for who reads the worker's log. */
+export function logChanges(logger: Logger, changes: readonly AttemptChange[]): void {
+  for (const { before, after } of changes) {
+    if (after === undefined || after.gone === true) continue;
+    const { taskId, attempt, spec, observation } = after;
+    if (before?.observation.phase === observation.phase) continue;
+    const { phase, runtimeId, ended } = observation;
+    const fields = { taskId, attempt, name: spec?.name, runtimeId };
+    if (phase === 'preparing') logger.info(fields, 'An attempt is to run.');
+    if (phase === 'running') logger.info(fields, 'An attempt runs.');
+    if (ended === undefined) continue;
+    const { exitCode, reason } = ended;
+    logger.info(
+      { ...fields, exitCode, reason: reason.code },
+      `An attempt ended: ${reason.message}`,
+    );
+  }
+}
