@@ -45,3 +45,8 @@ export function shorten(text: string, width: number): string {
   }
   return `${taken.trimEnd()}…`;
 }
+
+/** `1 task`, `2 tasks`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,4 +1,5 @@
 import { CubeError, messageOf } from '../errors/cube-error.ts';
+import type { ErrorCode } from '../errors/error-codes.ts';
 import type { CliIo } from './cli-io.ts';
 import { createColors } from './colors.ts';
 import { type ExitCode, exitCodes, toExitCode } from './exit-codes.ts';
@@ -10,7 +11,7 @@ import { toPlainText } from './plain-text.ts';
  * @returns the exit code that goes with it.
  */
 export async function printError(io: CliIo, error: unknown, json: boolean): Promise<ExitCode> {
-  const known = error instanceof CubeError ? error : toInternal(error);
+  const known = withHint(error instanceof CubeError ? error : toInternal(error));
   if (json) {
     const { code, message, issues, hint } = known;
     await io.stderr.write(`${JSON.stringify({ error: { code, message, issues, hint } })}\n`);
@@ -32,6 +33,21 @@ function formatError(io: CliIo, error: CubeError): string {
   const first = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
   const lines = [first, ...more].map(toPlainText);
   return `${colors.red('cube:')} ${lines.join('\n')}`;
+}
+
+/** What to try next on a command line, for errors that come without a next step. */
+const hintByCode: Partial<Record<ErrorCode, string>> = {
+  unauthorized: 'Give the token with --token-file FILE or CUBE_TOKEN.',
+  'storage-full': 'Make room on that disk; Cube goes on by itself.',
+  unavailable: 'Try again in a moment.',
+  'too-many-requests': 'Try again in a moment.',
+};
+
+function withHint(error: CubeError): CubeError {
+  const hint = hintByCode[error.code];
+  if (error.hint !== undefined || hint === undefined) return error;
+  const { code, message, issues } = error;
+  return new CubeError(code, message, { cause: error, issues, hint });
 }
 
 function toInternal(error: unknown): CubeError {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { CubeError, messageOf } from '../errors/cube-error.ts';
 import { type Environment, findVariable } from './environment.ts';
@@ -35,7 +36,9 @@ function parseToken(text: string, source: string): string {
 async function readTokenFile(path: string): Promise<string> {
   const refuse = (why: string, hint: string, cause?: unknown): CubeError =>
     new CubeError('configuration', `The token file ${path} ${why}.`, { hint, cause });
-  const handle = await open(path, 'r').catch((error: unknown) => {
+  // Without waiting: a pipe that nobody writes to would hold up everything.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const handle = await open(path, flags).catch((error: unknown) => {
     throw refuse(`cannot be read: ${messageOf(error)}`, `Make one with: ${MAKE_ONE}`, error);
   });
   try {

@@ -11,6 +11,8 @@ export interface CliOptions {
   readonly columns?: number;
   readonly clock?: Clock;
   readonly interrupt?: AbortSignal;
+  /** Told of what comes on the standard output as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface CliResult {
@@ -33,6 +35,7 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
     columns: options.columns,
     write: async (text) => {
       written[name] += text;
+      if (name === 'stdout') options.onOutput?.(text);
     },
   });
   const io: CliIo = {

@@ -6,7 +6,7 @@ import type { CliIo } from '../cli-io.ts';
 import type { CommandContext } from '../command-context.ts';
 import { describeState, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
-import { toPlainText } from '../plain-text.ts';
+import { countOf, toPlainText } from '../plain-text.ts';
 import { formatTable } from '../table.ts';
 
 const HELP = `
@@ -64,7 +64,7 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
 
 function describePlacement(placement: Placement): string {
   const { scheduler, node, nodeCount, feasibleCount } = placement;
-  const counts = `${feasibleCount} of ${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'} could take it`;
+  const counts = `${feasibleCount} of ${countOf(nodeCount, 'node')} could take it`;
   const choice = node === undefined ? 'placed it nowhere' : `chose ${node}`;
   return toPlainText(`The scheduler ${scheduler} ${choice}: ${counts}`);
 }
@@ -98,7 +98,7 @@ function describeCounts(placement: Placement): string {
   const best = placement.best.map(({ node, score }) => `  ${node}: score ${formatScore(score)}`);
   const rejected = placement.rejected.map(
     ({ nodeCount, nearest }) =>
-      `  ${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'}: ${nearest.rejection.message} (nearest: ${nearest.node})`,
+      `  ${countOf(nodeCount, 'node')}: ${nearest.rejection.message} (nearest: ${nearest.node})`,
   );
   return [...best, ...rejected].map(toPlainText).join('\n');
 }

@@ -7,6 +7,7 @@ import {
   addManagerPolicyOptions,
   type DaemonCommandFlags,
 } from '../daemon-options.ts';
+import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 
 interface ManagerCommandFlags extends DaemonCommandFlags, ManagerFlags {
@@ -86,7 +87,7 @@ async function describe(
     ['Store', words.describeStore(settings)],
     ['Scheduler', scheduler],
     ['Workers', ...(workerAddresses.length > 0 ? workerAddresses : ['those that join'])],
-    ['Known', `${nodeCount} nodes, ${taskCount} tasks`],
+    ['Known', `${countOf(nodeCount, 'node')}, ${countOf(taskCount, 'task')}`],
   ]);
   const cube = words.commandName(io.environment);
   return `${greeting}\nA worker joins with:\n  ${cube} worker --manager ${manager.url}\n`;

@@ -8,6 +8,7 @@ import {
   addManagerPolicyOptions,
   type DaemonCommandFlags,
 } from '../daemon-options.ts';
+import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningManager } from '../start-manager.ts';
 import type { RunningWorker } from '../start-worker.ts';
@@ -148,8 +149,11 @@ function describeAsJson({ settings, manager, workers }: Up): string {
 
 function describeFarewell(runningCount: number, stopTasks: boolean): string {
   if (runningCount === 0) return 'Cube has stopped. No task was running.\n';
-  const tasks = `${runningCount} ${runningCount === 1 ? 'task' : 'tasks'}`;
-  return stopTasks
-    ? `Cube has stopped, and ${tasks} with it.\n`
-    : `Cube has stopped; ${tasks} run on, and the next start finds them again.\n`;
+  const tasks = countOf(runningCount, 'task');
+  if (stopTasks) return `Cube has stopped, and ${tasks} with it.\n`;
+  const run =
+    runningCount === 1
+      ? 'runs on, and the next start finds it'
+      : 'run on, and the next start finds them';
+  return `Cube has stopped; ${tasks} ${run} again.\n`;
 }

@@ -3,6 +3,7 @@ import type { WorkerFlags, WorkerSettings } from '../../config/daemon-settings.t
 import type { CliIo } from '../cli-io.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { addDaemonOptions, addMachineOptions, type DaemonCommandFlags } from '../daemon-options.ts';
+import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningWorker } from '../start-worker.ts';
 
@@ -70,10 +71,10 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
       const stopTasks = flags.stopTasks === true;
       const count = worker.taskCount();
       await worker.stop({ stopTasks });
-      const tasks = `${count} ${count === 1 ? 'task' : 'tasks'}`;
+      const tasks = countOf(count, 'task');
       return stopTasks
         ? `The worker has stopped, and ${tasks} with it.\n`
-        : `The worker has stopped; ${tasks} run on, and the next start finds them again.\n`;
+        : `The worker has stopped and left ${tasks} running; the next start finds what runs.\n`;
     },
   };
 }
