@@ -8,7 +8,7 @@ import { readJson } from '../errors/read-json.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
-import { limitConnections, refuseBrokenRequest } from './connection-limits.ts';
+import { type Connections, refuseBrokenRequest, watchConnections } from './connections.ts';
 import { checkMediaType, createDoors, type Doors, isLoopbackHost, pathOf } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
@@ -49,6 +49,7 @@ class Server implements HttpServer {
   readonly #parts: ServerParts;
   readonly #app: FastifyInstance;
   readonly #authorize: Authorize;
+  readonly #connections: Connections;
   readonly #clock: Clock;
   /** One for each request that somebody may have to end: the open streams. */
   readonly #open = new Set<AbortController>();
@@ -91,7 +92,7 @@ class Server implements HttpServer {
       },
     });
     this.inject = this.#app.inject.bind(this.#app);
-    limitConnections(this.#app.server, limits);
+    this.#connections = watchConnections(this.#app.server, limits);
     // A body that is waited for is asked for only when the doors have let its head through.
     this.#app.server.on('checkContinue', (request, response) => {
       this.#app.server.emit('request', request, response);
@@ -155,7 +156,9 @@ class Server implements HttpServer {
     const timer = this.#clock.setTimer(CLOSE_GRACE_MS, () =>
       this.#app.server.closeAllConnections(),
     );
-    await this.#app.close();
+    const closed = this.#app.close();
+    this.#connections.closeUnused();
+    await closed;
     timer.cancel();
   }
 

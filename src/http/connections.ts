@@ -10,8 +10,42 @@ export interface ConnectionLimits {
   readonly connectionsPerAddressMax: number;
 }
 
-/** Refuses connections beyond the limits, in all and from one address. */
-export function limitConnections(server: Server, limits: ConnectionLimits): void {
+/** The open connections of a server. */
+export interface Connections {
+  /**
+   * Closes those on which no request is being answered, now, and the others as soon as theirs is.
+   * The server's own way leaves connections open on which nothing was ever asked.
+   */
+  closeUnused(): void;
+}
+
+/** Watches the connections of a server, and refuses those beyond the limits. */
+export function watchConnections(server: Server, limits: ConnectionLimits): Connections {
+  const requestCounts = new Map<Socket, number>();
+  let isClosing = false;
+  limitConnections(server, limits);
+  server.on('connection', (socket: Socket) => {
+    if (isClosing) socket.destroy();
+    requestCounts.set(socket, 0);
+    socket.once('close', () => requestCounts.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    requestCounts.set(socket, (requestCounts.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const left = (requestCounts.get(socket) ?? 1) - 1;
+      if (requestCounts.has(socket)) requestCounts.set(socket, left);
+      if (isClosing && left === 0) socket.destroySoon();
+    });
+  });
+  return {
+    closeUnused() {
+      isClosing = true;
+      for (const [socket, count] of requestCounts) if (count === 0) socket.destroy();
+    },
+  };
+}
+
+function limitConnections(server: Server, limits: ConnectionLimits): void {
   server.maxConnections = limits.connectionCountMax;
   const countByAddress = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
