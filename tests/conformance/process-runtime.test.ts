@@ -4,6 +4,7 @@ import { systemRandom } from '../../src/lib/random.ts';
 import { findControlGroupMounts } from '../../src/runtime/process/control-group-mounts.ts';
 import { createProcessRuntime } from '../../src/runtime/process/process-runtime.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
+import { findProcessLeftovers } from '../support/process-leftovers.ts';
 import { runtimeSuite } from './runtime-suite.ts';
 import { type MakeSpec, toShellCommand, toShellScript } from './runtime-workloads.ts';
 
@@ -51,5 +52,6 @@ for (const variant of variants) {
       }),
     spec,
     command: toShellCommand,
+    leftovers: findProcessLeftovers,
   });
 }

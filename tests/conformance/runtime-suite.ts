@@ -26,6 +26,11 @@ export interface RuntimeSuiteProvider {
   create(worker: string, directory: string): Promise<Runtime>;
   readonly spec: MakeSpec;
   readonly command: (workload: ExecuteWorkload) => readonly string[];
+  /**
+   * What is left of a worker on the machine after all its instances were removed and its runtime
+   * was closed, in words. Every test demands that it is nothing.
+   */
+  leftovers?(worker: string, directory: string): Promise<readonly string[]>;
 }
 
 export interface RuntimeCapabilities {
@@ -761,6 +766,8 @@ class Bench implements AsyncDisposable {
     const runtime = await this.restart();
     for (const status of await runtime.list(this.signal)) await this.remove(status);
     for (const one of [runtime, ...this.#strangers]) await one.close();
+    const { worker, directory } = this.#parts;
+    expect((await this.#provider.leftovers?.(worker, directory.path)) ?? []).toEqual([]);
     await this.#parts.directory[Symbol.asyncDispose]();
   }
 }

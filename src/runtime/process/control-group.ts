@@ -58,17 +58,36 @@ export class ControlGroups {
     return this.#mounts.map((mount) => join(mount.path, 'cube', this.#worker, name));
   }
 
+  /** Lets go of what is only there for instances, when there are none. */
+  async close(): Promise<void> {
+    const shims = this.shimGroup;
+    if (shims !== '') await removeControlGroups([shims]);
+    await removeControlGroups(this.pathsOf('.'));
+  }
+
   /** Makes the groups of an instance with its limits. */
   async create(name: string, limits: ControlGroupLimits): Promise<void> {
     for (const mount of this.#mounts) {
       const path = join(mount.path, 'cube', this.#worker, name);
       await mkdir(path, { recursive: true });
-      for (const { file, value, isOptional } of limitFiles(mount, limits)) {
+      for (const { file, value, isOptional } of toLimitFiles(mount, limits)) {
         const isWritten = await tryWrite(join(path, file), value);
         if (!isWritten && isOptional !== true) {
           throw new CubeError('runtime-failed', `The limit ${join(path, file)} cannot be set.`);
         }
       }
+    }
+  }
+}
+
+/** Removes empty groups; those that hold processes or other groups stay. */
+export async function removeControlGroups(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      const isInUse = hasErrorCode(error, 'EBUSY') || hasErrorCode(error, 'ENOTEMPTY');
+      if (!isMissing(error) && !isInUse) throw error;
     }
   }
 }
@@ -85,17 +104,6 @@ export async function killControlGroups(
       await killOnce(path);
       if (clock.monotonic() > deadline) return;
       await sleep(clock, 2);
-    }
-  }
-}
-
-/** Removes the groups of an instance; those that still hold processes stay. */
-export async function removeControlGroups(paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    try {
-      await rmdir(path);
-    } catch (error) {
-      if (!isMissing(error) && !hasErrorCode(error, 'EBUSY')) throw error;
     }
   }
 }
@@ -166,14 +174,15 @@ async function enableControllers(path: string, mount: ControlGroupMount): Promis
   }
 }
 
-interface LimitFile {
+export interface LimitFile {
   readonly file: string;
   readonly value: string;
   /** Kernels without an account of swap do not have the file. */
   readonly isOptional?: true;
 }
 
-function limitFiles(mount: ControlGroupMount, limits: ControlGroupLimits): LimitFile[] {
+/** The files that set the limits in one hierarchy, in the order in which they are to be written. */
+export function toLimitFiles(mount: ControlGroupMount, limits: ControlGroupLimits): LimitFile[] {
   const { cpu, memoryBytes, pidsMax } = limits;
   const has = (controller: Controller): boolean => mount.controllers.includes(controller);
   const isUnified = mount.version === 2;

@@ -1,18 +1,43 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Writes the whole file or nothing: after it resolves not even a power cut takes it back. */
 export async function writeDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const file = await open(temporary, 'w', 0o600);
+  const temporary = await writeTemporary(path, text);
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/**
+ * As `writeDurably`, but what is there already stays, so that of several writers the first wins.
+ *
+ * @returns whether it was this call that wrote.
+ */
+export async function writeDurablyOnce(path: string, text: string): Promise<boolean> {
+  const temporary = await writeTemporary(path, text);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncDirectory(dirname(path));
+  return true;
+}
+
+async function writeTemporary(path: string, text: string): Promise<string> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  return temporary;
 }
 
 /** Makes what was created, renamed or removed in the directory durable. */
@@ -35,9 +60,9 @@ export async function findText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Whether an error says that there is no such file or directory. */
+/** Whether an error says that there is no such file, or (in /proc) that its process has ended. */
 export function isMissing(error: unknown): boolean {
-  return hasErrorCode(error, 'ENOENT') || hasErrorCode(error, 'ENOTDIR');
+  return ['ENOENT', 'ENOTDIR', 'ESRCH'].some((code) => hasErrorCode(error, code));
 }
 
 /** Whether it is an error of the operating system with this code. */

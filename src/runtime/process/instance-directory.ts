@@ -8,7 +8,14 @@ import { publishedPortSchema } from '../../task/port.ts';
 import { exitCodeSchema, reasonSchema, timestampSchema } from '../../task/task-status.ts';
 import { instanceName } from '../event-feed.ts';
 import type { InstanceKey } from '../runtime.ts';
-import { findText, isMissing, syncDirectory, writeDurably } from './durable-file.ts';
+import {
+  findText,
+  hasErrorCode,
+  isMissing,
+  syncDirectory,
+  writeDurably,
+  writeDurablyOnce,
+} from './durable-file.ts';
 import { type ProcessIdentity, parseProcessStat } from './process-identity.ts';
 import type { ProcessUser } from './process-user.ts';
 
@@ -90,8 +97,9 @@ export class InstanceDirectory {
     return this.#findJson('end.json', endSchema);
   }
 
+  /** Records the end unless one is recorded; whoever looks later sees the first one. */
   async writeEnd(end: InstanceEnd): Promise<void> {
-    await writeDurably(this.file('end.json'), JSON.stringify(end));
+    await writeDurablyOnce(this.file('end.json'), JSON.stringify(end));
   }
 
   async findKillReason(): Promise<InstanceEnd['reason'] | undefined> {
@@ -141,11 +149,15 @@ export class InstanceDirectory {
     return text === undefined || text === '' ? undefined : Number.parseInt(text, 10);
   }
 
-  /** Makes the directory with all that the shim needs, whole or not at all, durably. */
+  /**
+   * Makes the directory with all that the shim needs, whole or not at all, durably.
+   *
+   * @returns false when somebody else has made it meanwhile.
+   */
   async create(
     record: InstanceRecord,
     options: { readonly environment: string; readonly user: ProcessUser | undefined },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const parent = join(this.path, '..');
     const draft = join(parent, `.new-${randomUUID()}`);
     const { user } = options;
@@ -166,10 +178,17 @@ export class InstanceDirectory {
       }
       await chmod(draft, 0o711);
     }
-    await writeFile(this.exitFile, '    \n', { mode: 0o600 });
+    await writeFile(this.exitFile, '    \n', { mode: 0o600, flag: 'a' });
     await writeDurably(join(draft, 'instance.json'), JSON.stringify(record));
-    await rename(draft, this.path);
+    try {
+      await rename(draft, this.path);
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true });
+      if (hasErrorCode(error, 'ENOTEMPTY') || hasErrorCode(error, 'EEXIST')) return false;
+      throw error;
+    }
     await syncDirectory(parent);
+    return true;
   }
 
   /** Opens a log file as the program's output, for appending. */
@@ -180,12 +199,13 @@ export class InstanceDirectory {
   /** Takes the directory away in one step, then deletes it. */
   async remove(): Promise<void> {
     const trash = join(this.path, '..', `.trash-${randomUUID()}`);
+    // First, so that no later instance of this name can find the code of this one.
+    await rm(this.exitFile, { force: true });
     try {
       await rename(this.path, trash);
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    await rm(this.exitFile, { force: true });
     await rm(trash, { recursive: true, force: true, maxRetries: 3 });
   }
 

@@ -24,6 +24,9 @@ export async function findMarkedProcesses(key: InstanceKey): Promise<readonly nu
   return found.flat();
 }
 
+/** The kernel shows no environment of a process that is just executing a program. */
+const EMPTY_SCAN_COUNT = 3;
+
 /** Kills all processes that bear the mark until there is none, at most for `timeoutMs`. */
 export async function killMarkedProcesses(
   key: InstanceKey,
@@ -31,9 +34,10 @@ export async function killMarkedProcesses(
 ): Promise<void> {
   const { clock, timeoutMs } = options;
   const deadline = clock.monotonic() + timeoutMs;
-  for (;;) {
+  for (let emptyCount = 0; emptyCount < EMPTY_SCAN_COUNT; ) {
     const pids = await findMarkedProcesses(key);
-    if (pids.length === 0 || clock.monotonic() > deadline) return;
+    emptyCount = pids.length === 0 ? emptyCount + 1 : 0;
+    if (clock.monotonic() > deadline) return;
     for (const pid of pids) sendSignal(pid, 'SIGKILL');
     await sleep(clock, 2);
   }

@@ -22,9 +22,9 @@ export class OutputFile {
   /** Cuts the file when it has grown too long. */
   rotate(): Promise<void> {
     return this.#exclusively(async () => {
-      const rotation = await rotateOutput(this.path, this.#limits);
-      if (rotation === undefined) return;
-      for (const reader of this.#readers) reader.onRotation(rotation);
+      const cutBytes = await rotateOutput(this.path, this.#limits);
+      if (cutBytes === undefined) return;
+      for (const reader of this.#readers) reader.onRotation(cutBytes);
     });
   }
 

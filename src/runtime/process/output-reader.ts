@@ -1,11 +1,8 @@
 import { LogLineSplitter } from '../log-line-splitter.ts';
-import type { Rotation } from './output-rotation.ts';
+import { LOST_MARK } from './output-rotation.ts';
 import { findSegments, findStats, findTail, readRange } from './output-segments.ts';
 
 const READ_BYTES = 256 * 1024;
-
-/** Stands in the output where some of it came and went before it could be read. */
-export const LOST_MARK = '[some output was lost: the task writes faster than it is read]';
 
 export interface OutputReaderOptions {
   readonly rotatedCount: number;
@@ -22,7 +19,9 @@ export class OutputReader {
   readonly #path: string;
   readonly #rotatedCount: number;
   readonly #exclusively: OutputReaderOptions['exclusively'];
-  readonly #splitter = new LogLineSplitter();
+  #splitter = new LogLineSplitter();
+  /** The next line begins somewhere in its middle, and is left out. */
+  #isInMiddle = false;
   /** Next byte to read of the file being written; negative: so far back in what was rotated. */
   #offset = 0;
 
@@ -57,8 +56,8 @@ export class OutputReader {
   }
 
   /** The file was cut to nothing after its last part had been copied away. */
-  onRotation(rotation: Rotation): void {
-    this.#offset -= rotation.sizeBytes;
+  onRotation(sizeBytes: number): void {
+    this.#offset -= sizeBytes;
   }
 
   /** The lines completed by what was written since; the unfinished one too with `flush`. */
@@ -79,7 +78,7 @@ export class OutputReader {
     const before = this.#offset;
     const chunk = await readRange(this.#path, before, Math.min(size, before + READ_BYTES));
     this.#offset += chunk.length;
-    return chunk.length === 0 ? undefined : this.#splitter.push(chunk);
+    return chunk.length === 0 ? undefined : this.#split(chunk);
   }
 
   async #readRotated(): Promise<readonly string[]> {
@@ -89,7 +88,9 @@ export class OutputReader {
     let begin = -rotated.reduce((sum, segment) => sum + segment.sizeBytes, 0);
     if (this.#offset < begin) {
       this.#offset = begin;
-      return [...this.#splitter.flush(), LOST_MARK];
+      this.#splitter = new LogLineSplitter();
+      this.#isInMiddle = true;
+      return [LOST_MARK];
     }
     for (const { path, sizeBytes } of rotated) {
       const from = this.#offset - begin;
@@ -97,9 +98,16 @@ export class OutputReader {
       if (from >= sizeBytes) continue;
       const chunk = await readRange(path, from, Math.min(sizeBytes, from + READ_BYTES));
       this.#offset += chunk.length;
-      if (chunk.length > 0) return this.#splitter.push(chunk);
+      if (chunk.length > 0) return this.#split(chunk);
     }
     this.#offset = 0;
     return [];
+  }
+
+  #split(chunk: Buffer): readonly string[] {
+    const lines = this.#splitter.push(chunk);
+    if (!this.#isInMiddle || lines.length === 0) return lines;
+    this.#isInMiddle = false;
+    return lines.slice(1);
   }
 }

@@ -130,7 +130,10 @@ export function signalInstance(observed: ObservedInstance, signal: NodeJS.Signal
   sendSignal(-observed.living.groupId, signal);
 }
 
-/** Kills all processes of an instance but the shim, and sees to it that the shim can tell. */
+/**
+ * Kills all processes of an instance. A shim whose program was there is let tell the exit code,
+ * and is woken should somebody have stopped it.
+ */
 export async function killInstance(
   directory: InstanceDirectory,
   record: InstanceRecord,
@@ -141,17 +144,22 @@ export async function killInstance(
   await killLeftovers(record, clock);
   const deadline = clock.monotonic() + SHIM_MS;
   for (;;) {
-    const program = await findLiving(await directory.findProcess('program'));
-    if (program !== undefined) sendSignal(program.pid, 'SIGKILL');
+    // Looked up in this order: a shim found without a program may still be starting one.
     const shim = await findLiving(await directory.findProcess('shim'));
-    if (shim === undefined) return;
+    const recorded = await directory.findProcess('program');
+    const program = await findLiving(recorded);
+    if (program !== undefined) sendSignal(program.pid, 'SIGKILL');
+    if (shim === undefined) break;
     const isLate = clock.monotonic() > deadline;
     // What cannot be killed, such as a program that waits for a dead disk, keeps its shim.
-    if (isLate && program !== undefined) return;
-    // Somebody may have stopped the shim.
-    sendSignal(shim.pid, isLate ? 'SIGKILL' : 'SIGCONT');
+    if (isLate && program !== undefined) break;
+    // Before a program is there, all that will become one is in the group of the shim.
+    if (recorded === undefined) sendSignal(-shim.pid, 'SIGKILL');
+    else sendSignal(shim.pid, isLate ? 'SIGKILL' : 'SIGCONT');
     await sleep(clock, 2);
   }
+  // What was started between the first look and the end of those who started it.
+  await killLeftovers(record, clock);
 }
 
 /** What is known of an instance that has ended and whose end is to be recorded. */
@@ -186,7 +194,8 @@ async function settle(
     throw error;
   }
   await removeControlGroups(record.groups);
-  return end;
+  // Another look may have settled it first.
+  return directory.findEnd();
 }
 
 async function findReason(directory: InstanceDirectory, ending: Ending): Promise<Reason> {

@@ -1,5 +1,5 @@
 import { release } from 'node:os';
-import { CubeError, messageOf } from '../../errors/cube-error.ts';
+import { CubeError, isCubeError, messageOf } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { LogLine, LogOptions } from '../../link/protocol.ts';
 import { formatDuration } from '../../task/quantity.ts';
@@ -38,7 +38,7 @@ import {
   compileProcessOptions,
   type ProcessRuntimeOptions,
 } from './process-options.ts';
-import { assertStartable, launch, waitUntilExecuted } from './process-start.ts';
+import { assertStartable, type LaunchedShim, launch, waitUntilExecuted } from './process-start.ts';
 import { ProcessUsageMeter, type RunningInstance } from './process-usage.ts';
 import { toChangeUser } from './process-user.ts';
 import { toExecuteCommand } from './shim.ts';
@@ -91,18 +91,22 @@ export class ProcessRuntime implements Runtime {
     // Of an instance that was never claimed by a shim nothing can be running.
     if (found?.phase === 'created') await this.#remove(directory, found);
     const start = { options: this.#options, host };
+    let shim: LaunchedShim | undefined;
     try {
       if (found?.phase !== 'starting') {
         await assertStartable(instance, directory, start);
         signal.throwIfAborted();
-        await launch(instance, directory, start);
+        shim = await launch(instance, directory, start);
       }
       const started = await waitUntilExecuted(directory, context, signal);
       watch.add(instance);
       return toInstanceStatus(started);
     } catch (error) {
       // After `close` the worker goes away, and its successor finds what was begun.
-      if (!this.#closing.signal.aborted) await this.#discard(directory, host);
+      if (!this.#closing.signal.aborted) {
+        shim?.kill();
+        await this.#discard(directory, context);
+      }
       throw error;
     }
   }
@@ -162,8 +166,15 @@ export class ProcessRuntime implements Runtime {
     const statuses: InstanceStatus[] = [];
     for (const key of await listInstances(this.#options.workerDirectory)) {
       signal.throwIfAborted();
-      const observed = await observeInstance(this.#directory(key), context);
-      if (observed !== undefined) statuses.push(toInstanceStatus(observed));
+      try {
+        const observed = await observeInstance(this.#directory(key), context);
+        if (observed !== undefined) statuses.push(toInstanceStatus(observed));
+      } catch (error) {
+        // One damaged record must not hide all others; `inspect` says what is wrong with it.
+        if (!isCubeError(error, 'runtime-failed')) throw error;
+        const { taskId, attempt } = key;
+        this.#options.logger.error({ err: error, taskId, attempt }, 'An instance was left out.');
+      }
     }
     return statuses;
   }
@@ -247,6 +258,7 @@ export class ProcessRuntime implements Runtime {
     this.#feed.close(closedError());
     const open = await this.#opening?.catch(() => undefined);
     await open?.watch.close();
+    await open?.host.groups.close();
   }
 
   async *#eventsOnceOpen(
@@ -317,8 +329,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   /** Leaves nothing of an instance whose start failed, whatever of it is there. */
-  async #discard(directory: InstanceDirectory, host: ProcessHost): Promise<void> {
-    const context = { clock: this.#options.clock, bootId: host.bootId };
+  async #discard(directory: InstanceDirectory, context: InstanceContext): Promise<void> {
     const record = await directory.findRecord();
     if (record === undefined) return;
     await killInstance(directory, record, context);

@@ -6,7 +6,7 @@ import type { TaskSpec } from '../../task/task-spec.ts';
 import type { InstanceSpec } from '../runtime.ts';
 import { hasErrorCode } from './durable-file.ts';
 import type { InstanceDirectory, InstanceRecord } from './instance-directory.ts';
-import { toMark } from './marked-processes.ts';
+import { sendSignal, toMark } from './marked-processes.ts';
 import { findStats, readRange } from './output-segments.ts';
 import { findPortHolder } from './port-holder.ts';
 import type { ProcessHost } from './process-host.ts';
@@ -21,8 +21,14 @@ import { toChangeUser } from './process-user.ts';
 import { assertProgramExists } from './program-lookup.ts';
 import { SHELL, toEnvironmentScript, toShimArguments } from './shim.ts';
 
-/** A program that was not executed by then will not be. */
-const EXECUTED_MS = 10_000;
+/** A shim that has not come to the program by then will not. */
+const SHIM_MS = 10_000;
+
+/**
+ * A program that lives so long without its command line having changed is taken as executed: its
+ * arguments may look like those of a shell on the way to it.
+ */
+const EXECUTED_MS = 3000;
 
 export interface StartContext {
   readonly options: CompiledProcessOptions;
@@ -63,12 +69,22 @@ export async function assertStartable(
   }
 }
 
-/** Records the intention and starts the shim. */
+/** A shim that this very process has started. */
+export interface LaunchedShim {
+  /** Kills the shim's whole group, in which everything is that may become the program. */
+  kill(): void;
+}
+
+/**
+ * Records the intention and starts the shim.
+ *
+ * @returns undefined when somebody else has begun to start the same instance meanwhile.
+ */
 export async function launch(
   instance: InstanceSpec,
   directory: InstanceDirectory,
   context: StartContext,
-): Promise<void> {
+): Promise<LaunchedShim | undefined> {
   const { options, host } = context;
   const { spec } = instance;
   const record: InstanceRecord = {
@@ -83,16 +99,17 @@ export async function launch(
     ...(spec.memory === undefined ? {} : { memoryBytes: spec.memory }),
   };
   const environment = toEnvironment(instance, directory, options.searchPath);
-  await directory.create(record, {
+  const isMade = await directory.create(record, {
     environment: toEnvironmentScript(environment),
     user: host.user,
   });
+  if (!isMade) return undefined;
   await host.groups.create(directory.name, {
     cpu: spec.cpu,
     memoryBytes: spec.memory,
     pidsMax: options.pidsMax,
   });
-  await spawnShim(directory, {
+  return spawnShim(directory, {
     command: [getCommand(spec), ...spec.args],
     groups: record.groups,
     shimGroup: host.groups.shimGroup,
@@ -112,18 +129,21 @@ export async function waitUntilExecuted(
   signal: AbortSignal,
 ): Promise<ObservedInstance> {
   const { clock } = context;
-  const deadline = clock.monotonic() + EXECUTED_MS;
+  const begunAtMs = clock.monotonic();
   for (;;) {
+    const observed = await observeInstance(directory, context);
+    // Asked after the look, since a failure is written before the end that it leads to.
     const failure = await directory.findFailure();
     if (failure !== undefined) throw await toExecuteError(directory, failure);
-    const observed = await observeInstance(directory, context);
     if (observed?.phase === 'ended') return observed;
     if (observed === undefined) {
       throw new CubeError('runtime-failed', 'The instance was removed while it was started.');
     }
     const pid = observed.phase === 'running' ? observed.living?.pid : undefined;
     if (pid !== undefined && (await isProgramExecuted(pid))) return observed;
-    if (clock.monotonic() > deadline) {
+    const elapsedMs = clock.monotonic() - begunAtMs;
+    if (pid !== undefined && elapsedMs > EXECUTED_MS) return observed;
+    if (elapsedMs > SHIM_MS) {
       throw new CubeError('runtime-unavailable', 'The shim did not start the program in time.');
     }
     await sleep(clock, 1, signal);
@@ -138,7 +158,10 @@ interface ShimOptions {
   readonly searchPath: string;
 }
 
-async function spawnShim(directory: InstanceDirectory, options: ShimOptions): Promise<void> {
+async function spawnShim(
+  directory: InstanceDirectory,
+  options: ShimOptions,
+): Promise<LaunchedShim> {
   const args = toShimArguments({
     ...options,
     directory: directory.path,
@@ -150,7 +173,7 @@ async function spawnShim(directory: InstanceDirectory, options: ShimOptions): Pr
   await using stdout = await directory.openOutput('stdout');
   await using stderr = await directory.openOutput('stderr');
   try {
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise<LaunchedShim>((resolve, reject) => {
       const shim = spawn(SHELL, args, {
         cwd: directory.file('work'),
         env: { PATH: options.searchPath },
@@ -158,7 +181,12 @@ async function spawnShim(directory: InstanceDirectory, options: ShimOptions): Pr
         stdio: ['ignore', stdout.fd, stderr.fd],
       });
       shim.unref();
-      shim.once('spawn', resolve);
+      const kill = (): void => {
+        // As long as its end has not been taken note of, nobody else can have its pid.
+        const isOver = shim.exitCode !== null || shim.signalCode !== null;
+        if (!isOver && shim.pid !== undefined) sendSignal(-shim.pid, 'SIGKILL');
+      };
+      shim.once('spawn', () => resolve({ kill }));
       shim.once('error', reject);
     });
   } catch (cause) {
