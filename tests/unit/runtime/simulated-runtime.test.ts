@@ -224,9 +224,11 @@ describe('meddling from outside', () => {
 test('one operation costs the same however many instances there are', async () => {
   const { runtime, world } = open();
   const count = 50_000;
-  const instances = Array.from({ length: count }, (_, index) => instanceOf({}, `task-${index}`));
-  const spec = instances[0]?.spec;
-  expect(spec).toBeDefined();
+  const one = instanceOf({});
+  const instances = Array.from({ length: count }, (_, index) => ({
+    ...one,
+    taskId: `task-${index}`,
+  }));
   for (const instance of instances) await runtime.start(instance, startOptions);
   for (const instance of instances) {
     await runtime.stop(instance, { stopSignal: 'SIGTERM', timeoutMs: 1000, signal });
