@@ -18,7 +18,7 @@ import type { TaskState } from '../task/task-state.ts';
 import { type ClientOptions, createConnection } from './connection.ts';
 import { type EventOptions, type EventReply, followEvents } from './event-stream.ts';
 import { openJsonLines } from './line-stream.ts';
-import { logQuery } from './log-query.ts';
+import { LOG_IDLE_MS, logQuery } from './log-query.ts';
 import { requestJson } from './request.ts';
 
 export interface CubeClientOptions extends ClientOptions {
@@ -155,11 +155,8 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
 
     logs(id, { signal, follow = false, ...rest } = {}) {
       const query = logQuery({ follow, ...rest });
-      return openJsonLines(
-        connection,
-        { path: `${taskPath(id)}/logs`, query, signal },
-        logLineSchema,
-      );
+      const request = { path: `${taskPath(id)}/logs`, query, signal, idleMs: LOG_IDLE_MS };
+      return openJsonLines(connection, request, logLineSchema);
     },
 
     events: (events = {}) => followEvents(connection, events),

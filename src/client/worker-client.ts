@@ -14,7 +14,7 @@ import {
 } from '../link/protocol.ts';
 import { type ClientOptions, createConnection } from './connection.ts';
 import { openJsonLines } from './line-stream.ts';
-import { logQuery } from './log-query.ts';
+import { LOG_IDLE_MS, logQuery } from './log-query.ts';
 import { requestJson, requestText } from './request.ts';
 
 /**
@@ -71,7 +71,7 @@ export function createWorkerClient(options: ClientOptions = {}): WorkerClient {
 
     logs(address, key, { signal, ...logOptions }) {
       const path = `/attempts/${encodeURIComponent(key.taskId)}/${key.attempt}/logs`;
-      const request = { path, query: logQuery(logOptions), signal };
+      const request = { path, query: logQuery(logOptions), signal, idleMs: LOG_IDLE_MS };
       return openJsonLines(at(address), request, logLineSchema);
     },
   };

@@ -22,16 +22,21 @@ export function toLogOptions(query: {
   return { follow: query.follow, ...(query.tail === undefined ? {} : { tail: query.tail }) };
 }
 
+/** A task may be silent for long, and clients give up on a connection that is. */
+const HEARTBEAT_MS = 15_000;
+
 /** How lines are written, by what the client accepts. @throws CubeError `not-acceptable`. */
 export function logFormat(accept: string | undefined): {
   readonly mediaType: string;
   readonly encode: (line: LogLine) => string;
+  readonly heartbeat?: { readonly everyMs: number; readonly text: () => string };
 } {
   const mediaType = chooseMediaType(accept, ['application/x-ndjson', 'text/plain']);
   if (mediaType === 'text/plain') {
     return { mediaType: 'text/plain; charset=utf-8', encode: (line) => `${line.text}\n` };
   }
-  return { mediaType, encode: encodeLine };
+  // Readers of NDJSON pass over empty lines; plain text has nothing that says nothing.
+  return { mediaType, encode: encodeLine, heartbeat: { everyMs: HEARTBEAT_MS, text: () => '\n' } };
 }
 
 /** A value as one line of NDJSON. */

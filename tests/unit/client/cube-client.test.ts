@@ -158,6 +158,19 @@ describe('a manager that cannot be reached', () => {
     await expected;
   });
 
+  test('is given up when a stream of output falls silent', async () => {
+    const clock = new VirtualClock();
+    await using stub = await startHttpStub((_request, response) => {
+      response.write('{"stream":"stdout","text":"a"}\n\n');
+    });
+    const lines = createCubeClient({ url: stub.url, clock }).logs('x', { follow: true });
+    const iterator = lines[Symbol.asyncIterator]();
+    await iterator.next();
+    const next = expect(iterator.next()).rejects.toThrow(/did not answer within 60 s/);
+    await clock.advance(60_000);
+    await next;
+  });
+
   test('is given up at once when the caller does, with the reason of the caller', async () => {
     const abort = new AbortController();
     await using stub = await startHttpStub(() => abort.abort(new Error('enough')));

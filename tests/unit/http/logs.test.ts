@@ -55,7 +55,7 @@ describe('the output of a task', () => {
     await reader?.closed.catch(() => undefined);
   });
 
-  it('has a head even while the task says nothing', async () => {
+  it('has a head and a pulse even while the task says nothing', async () => {
     const clock = new VirtualClock();
     await using manager = await startManager({ clock });
     await submit(manager);
@@ -65,7 +65,11 @@ describe('the output of a task', () => {
     await clock.advance(1000);
     const reply = await asked;
     expect(reply.status).toBe(200);
-    await reply.body?.cancel();
+    const reader = reply.body?.getReader();
+    const beat = reader?.read();
+    await clock.advance(15_000);
+    expect(Buffer.from((await beat)?.value ?? []).toString()).toBe('\n');
+    await reader?.cancel();
   });
 
   it.each([
