@@ -16,13 +16,13 @@ import { nextStep } from './next-step.ts';
 import { goneRecord } from './orders.ts';
 import { readOutputTail } from './output-tail.ts';
 import type { RuntimeWatcher } from './runtime-watcher.ts';
-import type { Slots } from './slots.ts';
 import { startNextAttempt, withObservation } from './standalone-restart.ts';
+import type { StartGate } from './start-gate.ts';
 
 export interface RunnerContext {
   readonly book: AttemptBook;
   readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
-  readonly slots: Slots;
+  readonly findGate: (name: RuntimeName) => StartGate;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -114,7 +114,10 @@ export class TaskRunner {
       this.#failureCount = 0;
       return isOver;
     } catch (error) {
-      if (signal.aborted || !isCubeError(error, 'runtime-unavailable')) throw error;
+      // What one attempt cannot do must not keep the others from what they can.
+      const isPatient =
+        isCubeError(error, 'runtime-unavailable') || isCubeError(error, 'runtime-failed');
+      if (signal.aborted || !isPatient) throw error;
       this.#retryLater(key, error);
       return false;
     }
@@ -188,12 +191,12 @@ export class TaskRunner {
     this.#starting = { attempt, abort };
     try {
       const either = AbortSignal.any([signal, abort.signal]);
-      const giveBack = await this.#context.slots.take(either);
+      const leave = await this.#context.findGate(runtime.name).enter(either);
       try {
         const options = { signal: either, onProgress: this.#progressReporter(record) };
         return { status: await runtime.start({ taskId, attempt, cluster, spec }, options) };
       } finally {
-        giveBack();
+        leave();
       }
     } catch (error) {
       if (signal.aborted || isCubeError(error, 'runtime-unavailable')) throw error;
@@ -339,13 +342,15 @@ export class TaskRunner {
   #retryLater(key: AttemptKey, error: CubeError): void {
     const { random, book, findWatcher, logger } = this.#context;
     const record = book.find(key);
-    if (record?.runtime !== undefined) findWatcher(record.runtime)?.suspect();
+    const isAway = error.code === 'runtime-unavailable';
+    if (isAway && record?.runtime !== undefined) findWatcher(record.runtime)?.suspect();
     const backoffMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#failureCount);
     this.#failureCount = Math.min(this.#failureCount + 1, 16);
     this.#isWaiting = true;
     this.#loop.nudgeAfter(backoffMs * (1 + random.next() / 2));
-    logger.debug({ err: error, ...key }, 'The runtime does not answer; trying again.');
-    if (record?.observation.phase !== 'preparing') return;
+    if (isAway) logger.debug({ err: error, ...key }, 'The runtime does not answer; trying again.');
+    else logger.warn({ err: error, ...key }, 'The runtime could not do as asked; trying again.');
+    if (!isAway || record?.observation.phase !== 'preparing') return;
     this.#setProgress(record, `Waiting for ${record.runtime}: ${error.message}`).catch(
       (cause: unknown) => logger.warn({ err: cause }, 'Progress could not be recorded.'),
     );

@@ -46,7 +46,10 @@ export interface WorkerOptions {
   readonly version: string;
   /** Where absent the manager is told of this worker in another way. */
   readonly managerLink?: ManagerLink;
-  /** Starts at the same time, at most. Default: twice the cores, at least 2. */
+  /**
+   * Starts at the same time in each runtime, at most; those that take longer than 5 s, as for a
+   * large image, do not count. Default: four for each core, from 2 to 64.
+   */
   readonly startConcurrency?: number;
   /** Until the manager says otherwise, in milliseconds. Default 1 s. */
   readonly heartbeatMs?: number;
@@ -70,7 +73,7 @@ export function completeWorkerOptions(options: WorkerOptions): CompleteWorkerOpt
   return Object.freeze({
     labels: {},
     bindRoots: [],
-    startConcurrency: Math.max(2, Math.ceil(options.capacity.cpu * 2)),
+    startConcurrency: Math.min(64, Math.max(2, Math.ceil(options.capacity.cpu * 4))),
     heartbeatMs: 1000,
     compareMs: 10_000,
     probeMs: 3000,

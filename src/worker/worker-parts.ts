@@ -8,8 +8,8 @@ import { logChanges } from './log-changes.ts';
 import { MachineGauge } from './machine-gauge.ts';
 import type { Orphan } from './orders.ts';
 import { RuntimeWatcher } from './runtime-watcher.ts';
-import { Slots } from './slots.ts';
 import { StandaloneTasks } from './standalone-tasks.ts';
+import { StartGate } from './start-gate.ts';
 import { stopAllTasks } from './stop-all-tasks.ts';
 import { TaskRunners } from './task-runners.ts';
 import type { CompleteWorkerOptions } from './worker-options.ts';
@@ -47,8 +47,13 @@ export async function openWorkerParts(
   const book = await AttemptBook.open(options.store, options.onFatal);
   const watchers = new Map<RuntimeName, RuntimeWatcher>();
   const findWatcher = (name: RuntimeName): RuntimeWatcher | undefined => watchers.get(name);
-  const slots = new Slots(options.startConcurrency);
-  const runners = new TaskRunners({ book, findWatcher, slots, clock, random, logger });
+  const gates = new Map<RuntimeName, StartGate>();
+  const findGate = (name: RuntimeName): StartGate => {
+    const gate = gates.get(name) ?? new StartGate(options.startConcurrency, clock);
+    gates.set(name, gate);
+    return gate;
+  };
+  const runners = new TaskRunners({ book, findWatcher, findGate, clock, random, logger });
   const announcer = createAnnouncer(options, hooks, book);
   for (const runtime of options.runtimes) {
     const watcher = new RuntimeWatcher({

@@ -143,6 +143,38 @@ describe('a stop', () => {
     ]);
   });
 
+  test('that the runtime cannot carry out says so, is tried again, and holds up nobody else', async () => {
+    const harness = new WorkerHarness();
+    const { random, clock, world } = harness;
+    const runtime = createSimulatedRuntime({
+      name: 'process',
+      worker: WORKER,
+      clock,
+      random,
+      world,
+    });
+    const stop = runtime.stop.bind(runtime);
+    let isStuck = true;
+    runtime.stop = async (which, how) => {
+      if (isStuck) throw new CubeError('runtime-failed', 'It does not die.');
+      return await stop(which, how);
+    };
+    const worker = await harness.boot({ runtimes: [runtime] });
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    await worker.assign(orders({ run: [key(1, 2), key(2)] }));
+    await worker.assign(orders({ stop: [key(1, 2)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([
+      { ...key(1), phase: 'running', progress: 'It cannot be stopped: It does not die.' },
+      { ...key(1, 2), phase: 'ended' },
+      { ...key(2), phase: 'running' },
+    ]);
+    isStuck = false;
+    await harness.advance(10_000);
+    expect(harness.running()).toEqual(['2/1']);
+  });
+
   test('of an attempt that is not known bars a delayed order to run it, and is confirmed', async () => {
     const harness = new WorkerHarness();
     const worker = await harness.boot();
@@ -207,6 +239,39 @@ describe('starts', () => {
     expect(harness.running()).toHaveLength(4);
     await harness.advance(1000);
     expect(harness.running()).toHaveLength(5);
+  });
+
+  test('that are slow make room for others, up to a limit of their own', async () => {
+    const harness = new WorkerHarness({
+      policy: ({ spec: { command } }) => (command === 'slow' ? { startMs: 600_000 } : {}),
+    });
+    const worker = await harness.boot({ startConcurrency: 1 });
+    const slow = { spec: spec({ command: 'slow' }) };
+    await worker.assign(orders({ run: [{ ...key(1), ...slow }] }));
+    await harness.settle();
+    await worker.assign(orders({ run: [key(2)] }));
+    await harness.advance(4999);
+    expect(harness.running()).toEqual([]);
+    await harness.advance(1);
+    expect(harness.running()).toEqual(['2/1']);
+    await worker.assign(orders({ run: [3, 4, 5, 6].map((one) => ({ ...key(one), ...slow })) }));
+    await worker.assign(orders({ run: [key(7)] }));
+    await harness.advance(60_000);
+    expect(harness.running()).toEqual(['2/1']);
+    expect(harness.world.history.filter(({ type }) => type === 'created')).toHaveLength(5);
+    await harness.advance(600_000);
+    expect(harness.running()).toContain('7/1');
+  });
+
+  test('in one runtime do not wait for those in another', async () => {
+    const harness = new WorkerHarness({
+      policy: ({ runtime }) => (runtime === 'docker' ? { startMs: 600_000 } : {}),
+    });
+    const worker = await harness.boot({ startConcurrency: 1 });
+    const image = taskSpecSchema.parse({ name: 'job', image: 'server' });
+    await worker.assign(orders({ run: [{ ...key(1), spec: image }, key(2)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['2/1']);
   });
 
   test.each([
