@@ -99,7 +99,7 @@ type FileChange =
   | { readonly kind: 'truncate'; readonly size: number };
 
 class File {
-  #flushed: Buffer = Buffer.alloc(0);
+  readonly #flushed = new FileContent();
   #unflushed: FileChange[] = [];
   #size = 0;
 
@@ -118,16 +118,16 @@ class File {
   }
 
   flush(): void {
-    for (const change of this.#unflushed) this.#flushed = applyFileChange(this.#flushed, change);
+    for (const change of this.#unflushed) this.#flushed.apply(change);
     this.#unflushed = [];
   }
 
   afterCut(random: Random, keptShare: number): Buffer {
-    let content = this.#flushed;
+    const content = new FileContent(this.#flushed.bytes());
     for (const change of this.#unflushed.flatMap(toSectors)) {
-      if (random.next() < keptShare) content = applyFileChange(content, change);
+      if (random.next() < keptShare) content.apply(change);
     }
-    return content;
+    return content.bytes();
   }
 }
 
@@ -144,12 +144,38 @@ function toSectors(change: FileChange): readonly FileChange[] {
   return pieces;
 }
 
-function applyFileChange(content: Buffer, change: FileChange): Buffer {
-  const size = change.kind === 'truncate' ? change.size : change.at + change.bytes.length;
-  const isTooShort = content.length < size;
-  const isCut = change.kind === 'truncate' && content.length > size;
-  const changed = Buffer.alloc(isTooShort || isCut ? size : content.length);
-  content.copy(changed);
-  if (change.kind === 'write') change.bytes.copy(changed, change.at);
-  return changed;
+/** The bytes of a file; room grows ahead of them, so that many small writes stay cheap. */
+class FileContent {
+  #room: Buffer;
+  #size: number;
+
+  constructor(initial: Buffer = Buffer.alloc(0)) {
+    this.#room = Buffer.from(initial);
+    this.#size = initial.length;
+  }
+
+  apply(change: FileChange): void {
+    if (change.kind === 'truncate') {
+      this.#grow(change.size);
+      // What comes back after a cut are zeros.
+      this.#room.fill(0, change.size);
+      this.#size = change.size;
+    } else {
+      this.#grow(change.at + change.bytes.length);
+      change.bytes.copy(this.#room, change.at);
+    }
+  }
+
+  bytes(): Buffer {
+    return this.#room.subarray(0, this.#size);
+  }
+
+  #grow(size: number): void {
+    if (size > this.#room.length) {
+      const room = Buffer.alloc(2 * size);
+      this.#room.copy(room, 0, 0, this.#size);
+      this.#room = room;
+    }
+    this.#size = Math.max(this.#size, size);
+  }
 }
