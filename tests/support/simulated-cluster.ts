@@ -1,5 +1,5 @@
-import { CubeError } from '../../src/errors/cube-error.ts';
 import type { CubeEvent } from '../../src/event/event.ts';
+import { type Logger, noopLogger } from '../../src/lib/logger.ts';
 import type { StreamItem } from '../../src/link/protocol.ts';
 import { Manager } from '../../src/manager/manager.ts';
 import type { ManagerOptions } from '../../src/manager/manager-options.ts';
@@ -10,27 +10,40 @@ import { createSimulatedRuntime } from '../../src/runtime/simulated/simulated-ru
 import { SimulatedWorld } from '../../src/runtime/simulated/simulated-world.ts';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts';
-import { MemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { MemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { Transaction } from '../../src/store/store.ts';
 import type { Task } from '../../src/task/task.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
 import { createWorker, type Worker } from '../../src/worker/worker.ts';
 import { GIB } from './cluster.ts';
+import { Dice } from './dice.ts';
 import { Life } from './mortal.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import { SimulatedNetwork, unreachable } from './simulated-network.ts';
 
-interface SimulatedMachine {
+/** The name of the manager's process in the network. */
+export const MANAGER = 'manager';
+
+export interface SimulatedMachine {
   readonly name: string;
   readonly identity: { readonly id: string };
+  readonly disk: SimulatedDisk;
   readonly store: MemoryStore;
   readonly capacity: Resources;
   readonly labels: Record<string, string>;
   life: Life;
   worker: Worker | undefined;
-  isCutOff: boolean;
 }
 
 export interface SimulatedClusterOptions {
   readonly policy?: SimulatedPolicy;
   readonly manager?: Partial<ManagerOptions>;
+  /** Default 42. */
+  readonly seed?: number;
+  /** Told of each transaction of the manager that is on its disk. */
+  readonly onWritten?: (transaction: Transaction) => void;
+  /** What the process named says. */
+  readonly logger?: (process: string) => Logger;
 }
 
 /**
@@ -39,16 +52,30 @@ export interface SimulatedClusterOptions {
  */
 export class SimulatedCluster implements AsyncDisposable {
   readonly clock = new VirtualClock();
-  readonly random = new SeededRandom(42);
+  readonly random: SeededRandom;
   readonly world: SimulatedWorld;
-  readonly managerStore = new MemoryStore();
+  readonly network: SimulatedNetwork;
+  readonly managerDisk: SimulatedDisk;
+  readonly managerStore: MemoryStore;
   readonly machines = new Map<string, SimulatedMachine>();
   readonly #options: SimulatedClusterOptions;
+  readonly #seed: number;
   #managerLife = new Life();
   #manager: Manager | undefined;
 
   constructor(options: SimulatedClusterOptions = {}) {
+    const { clock } = this;
+    const seed = options.seed ?? 42;
     this.#options = options;
+    this.#seed = seed;
+    this.random = new SeededRandom(seed);
+    this.network = new SimulatedNetwork(clock, new Dice(seed, 'network'));
+    this.managerDisk = new SimulatedDisk({
+      clock,
+      dice: new Dice(seed, 'manager disk'),
+      ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
+    });
+    this.managerStore = this.managerDisk.store;
     this.world = new SimulatedWorld({
       clock: this.clock,
       random: this.random,
@@ -61,39 +88,75 @@ export class SimulatedCluster implements AsyncDisposable {
     return this.#manager;
   }
 
+  get managerLife(): Life {
+    return this.#managerLife;
+  }
+
+  /** Starts a manager. One that still runs is not told, and is not the one that is reached now. */
   async startManager(): Promise<void> {
     const life = new Life();
     this.#managerLife = life;
-    this.#manager = new Manager({
+    const manager = new Manager({
       link: this.#link(life),
-      store: life.store(this.managerStore),
+      store: this.managerDisk.open(life),
       clock: life.clock(this.clock),
       random: this.random,
       nodeTimeoutMs: 15_000,
+      logger: this.#loggerOf(MANAGER),
+      // As the command line does: the process ends, whoever watches over it starts another.
+      onFatal: () => this.#onManagerEnded(life),
       ...this.#options.manager,
     });
-    await this.#manager.start();
+    this.#manager = manager;
+    try {
+      await manager.start();
+    } catch (error) {
+      this.#onManagerEnded(life);
+      throw error;
+    }
+  }
+
+  /** Whether a manager runs or starts. */
+  get hasManager(): boolean {
+    return this.#manager !== undefined;
+  }
+
+  /** Asks the manager from outside, as a client does. */
+  async askManager<Reply>(from: string, act: (manager: Manager) => Promise<Reply>): Promise<Reply> {
+    return await this.network.request({ from, to: MANAGER }, async () => {
+      const manager = this.#manager;
+      if (manager === undefined) throw unreachable(MANAGER);
+      return await this.#managerLife.serve(() => act(manager));
+    });
   }
 
   /** SIGKILL: nothing it was about to do happens. */
   killManager(): void {
-    this.#managerLife.end();
-    this.#manager = undefined;
+    this.#onManagerEnded(this.#managerLife);
+  }
+
+  #onManagerEnded(life: Life): void {
+    life.end();
+    if (life === this.#managerLife) this.#manager = undefined;
   }
 
   addMachine(
     name: string,
     more: Partial<Pick<SimulatedMachine, 'capacity' | 'labels'>> = {},
   ): void {
+    const disk = new SimulatedDisk({
+      clock: this.clock,
+      dice: new Dice(this.#seed, `disk of ${name}`),
+    });
     this.machines.set(name, {
       name,
       identity: { id: this.random.uuid() },
-      store: new MemoryStore(),
+      disk,
+      store: disk.store,
       capacity: { cpu: 4, memory: 8 * GIB, disk: 100 * GIB },
       labels: {},
       life: new Life(),
       worker: undefined,
-      isCutOff: false,
       ...more,
     });
   }
@@ -113,7 +176,7 @@ export class SimulatedCluster implements AsyncDisposable {
         world: this.world,
       });
     const worker = createWorker({
-      store: life.store(machine.store),
+      store: machine.disk.open(life),
       runtimes: [runtime('docker'), runtime('process')],
       identity,
       name,
@@ -128,16 +191,21 @@ export class SimulatedCluster implements AsyncDisposable {
       version: 'test',
       managerLink: {
         announce: (announcement) =>
-          life.call(async () => {
-            if (machine.isCutOff || this.#manager === undefined) throw unreachable('manager');
-            return await this.#manager.join(announcement);
-          }),
+          life.call(() => this.askManager(name, (manager) => manager.join(announcement))),
       },
+      // As the command line does: the process ends; what runs goes on.
+      onFatal: () => this.killWorker(name),
+      logger: this.#loggerOf(name),
       clock,
       random: this.random,
     });
-    await worker.start();
     machine.worker = worker;
+    try {
+      await worker.start();
+    } catch (error) {
+      if (machine.worker === worker) this.killWorker(name);
+      throw error;
+    }
   }
 
   /** SIGKILL of the worker; its tasks run on. */
@@ -150,11 +218,13 @@ export class SimulatedCluster implements AsyncDisposable {
 
   /** No message goes in or out; open streams stall until somebody gives them up. */
   cutOff(name: string): void {
-    this.#machine(name).isCutOff = true;
+    this.network.cut(MANAGER, name);
+    this.network.cut(name, MANAGER);
   }
 
   reconnect(name: string): void {
-    this.#machine(name).isCutOff = false;
+    this.network.mend(MANAGER, name);
+    this.network.mend(name, MANAGER);
   }
 
   /** Submits and says what became of it. */
@@ -205,23 +275,38 @@ export class SimulatedCluster implements AsyncDisposable {
     return machine;
   }
 
-  #reach(address: string): { readonly machine: SimulatedMachine; readonly worker: Worker } {
-    const machine = this.#machine(new URL(address).hostname);
-    if (machine.worker === undefined || machine.isCutOff) throw unreachable(address);
-    return { machine, worker: machine.worker };
+  #loggerOf(process: string): Logger {
+    return this.#options.logger?.(process) ?? noopLogger;
+  }
+
+  /** Asks the worker that listens at an address. */
+  #ask<Reply>(
+    route: { readonly address: string; readonly signal: AbortSignal },
+    act: (worker: Worker) => Promise<Reply>,
+  ): Promise<Reply> {
+    const machine = this.#machine(new URL(route.address).hostname);
+    const { signal } = route;
+    return this.network.request({ from: MANAGER, to: machine.name, signal }, async () => {
+      const { worker } = machine;
+      if (worker === undefined) throw unreachable(route.address);
+      return await machine.life.serve(() => act(worker));
+    });
   }
 
   #link(life: Life): WorkerLink {
     return {
-      assign: (address, assignments) =>
-        life.call(async () => {
-          const { machine, worker } = this.#reach(address);
-          await machine.life.call(() => worker.assign(structuredClone(assignments)));
-        }),
-      list: (address) => life.call(async () => this.#reach(address).worker.list()),
+      assign: (address, assignments, signal) =>
+        life.call(() =>
+          this.#ask({ address, signal }, (worker) => worker.assign(structuredClone(assignments))),
+        ),
+      list: (address, signal) =>
+        life.call(() =>
+          this.#ask({ address, signal }, async (worker) => structuredClone(worker.list())),
+        ),
       reports: (address, after, signal) => this.#reports(life, { address, after, signal }),
       logs: (address, key, options) => {
-        const { worker } = this.#reach(address);
+        const { worker } = this.#machine(new URL(address).hostname);
+        if (worker === undefined) throw unreachable(address);
         return worker.logs(key, options, options.signal);
       },
     };
@@ -231,24 +316,33 @@ export class SimulatedCluster implements AsyncDisposable {
     life: Life,
     open: { readonly address: string; readonly after: number; readonly signal: AbortSignal },
   ): AsyncGenerator<StreamItem> {
-    const { machine, worker } = this.#reach(open.address);
+    const machine = this.#machine(new URL(open.address).hostname);
     const broken = new AbortController();
-    const breakOff = (): void => broken.abort();
-    machine.life.onEnd(breakOff);
-    life.onEnd(breakOff);
     const signal = AbortSignal.any([open.signal, broken.signal]);
-    for await (const item of worker.reports(open.after, signal)) {
-      // What is sent while cut off is lost; the stream itself stalls rather than ends.
-      if (machine.isCutOff) {
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-        break;
+    const breakOff = (): void => broken.abort(unreachable(open.address));
+    const takeBack = [machine.life.onEnd(breakOff), life.onEnd(breakOff)];
+    try {
+      const worker = await this.#ask({ address: open.address, signal }, async (one) => one);
+      for await (const item of worker.reports(open.after, signal)) {
+        await machine.life.whileAwake();
+        // What is sent while cut off is lost; the stream itself stalls rather than ends.
+        if (!(await this.network.carry({ from: machine.name, to: MANAGER }))) await stalled(signal);
+        await life.whileAwake();
+        if (life.isOver) await stalled(signal);
+        signal.throwIfAborted();
+        yield structuredClone(item);
       }
-      yield item;
+      signal.throwIfAborted();
+    } finally {
+      for (const back of takeBack) back();
     }
-    if (!life.isOver) throw unreachable(open.address);
   }
 }
 
-function unreachable(what: string): CubeError {
-  return new CubeError('unreachable', `Nothing answers at ${what}.`);
+/** Waits for the end of a stream of which nothing comes any more. */
+function stalled(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

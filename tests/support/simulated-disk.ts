@@ -1,0 +1,101 @@
+import { CubeError } from '../../src/errors/cube-error.ts';
+import { type Clock, sleep } from '../../src/lib/clock.ts';
+import { MemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { Store, Transaction } from '../../src/store/store.ts';
+import type { Dice } from './dice.ts';
+import type { Life } from './mortal.ts';
+
+/**
+ * The disk of a simulated process: what was written stays when the process dies. A write takes
+ * time; if the process dies meanwhile, the write was made or it was not. A disk may be full for a
+ * while, and a write may fail so that nobody knows whether it was made.
+ */
+export class SimulatedDisk {
+  readonly store = new MemoryStore();
+  isFull = false;
+  /** The longest a write takes, in milliseconds. */
+  delayMs = 0;
+  /** The next write fails for good; `made`: it was made all the same. */
+  nextFailure: 'made' | 'not-made' | undefined;
+  readonly #clock: Clock;
+  readonly #dice: Dice;
+  readonly #onWritten: (transaction: Transaction) => void;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly dice: Dice;
+    readonly onWritten?: (transaction: Transaction) => void;
+  }) {
+    this.#clock = options.clock;
+    this.#dice = options.dice;
+    this.#onWritten = options.onWritten ?? (() => undefined);
+  }
+
+  /** The store as one life of a process sees it. */
+  open(life: Life): Store {
+    const process: Process = { life, isPoisoned: false };
+    life.onEnd(() => this.#die(process));
+    let last: Promise<void> = Promise.resolve();
+    const inTurn = (transaction: Transaction): Promise<void> => {
+      const turn = last.then(() => this.#write(process, transaction));
+      last = turn.catch(() => undefined);
+      return turn;
+    };
+    const read = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+      assertUsable(process);
+      return await act();
+    };
+    const { store } = this;
+    return life.store({
+      kind: 'memory',
+      transact: inTurn,
+      find: (collection, key) => read(() => store.find(collection, key)),
+      list: (collection, options) => read(() => store.list(collection, options)),
+      count: (collection) => read(() => store.count(collection)),
+      sizeBytes: () => store.sizeBytes(),
+      close: async () => undefined,
+    });
+  }
+
+  async #write(process: Process, transaction: Transaction): Promise<void> {
+    assertUsable(process);
+    process.pending = transaction;
+    await this.#wait();
+    if (process.life.isOver) return;
+    delete process.pending;
+    if (this.isFull) throw new CubeError('storage-full', 'The disk is full.');
+    const failure = this.nextFailure;
+    this.nextFailure = undefined;
+    process.isPoisoned = failure !== undefined;
+    if (failure !== 'not-made') await this.#apply(transaction);
+    assertUsable(process);
+    await this.#wait();
+  }
+
+  /** What was being written when the process died is there or is not. */
+  #die({ pending }: Process): void {
+    if (pending === undefined || this.isFull || this.#dice.chance(0.5)) return;
+    // A comparison that fails leaves it unwritten, and nobody is there to hear of it.
+    this.#apply(pending).catch(() => undefined);
+  }
+
+  async #apply(transaction: Transaction): Promise<void> {
+    await this.store.transact(transaction);
+    this.#onWritten(transaction);
+  }
+
+  async #wait(): Promise<void> {
+    if (this.delayMs > 0) await sleep(this.#clock, this.#dice.skewed(this.delayMs));
+  }
+}
+
+interface Process {
+  readonly life: Life;
+  isPoisoned: boolean;
+  /** Handed to the disk, and not yet on it. */
+  pending?: Transaction;
+}
+
+function assertUsable({ isPoisoned }: Process): void {
+  if (isPoisoned) throw new CubeError('storage-failed', 'The disk failed.');
+}
