@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CubeError } from '../errors/cube-error.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
@@ -45,10 +46,11 @@ function fits(task: Task, filter: TaskFilter): boolean {
   return Object.entries(labels).every(([key, value]) => task.spec.labels[key] === value);
 }
 
-/** What must be the same on every page of a query. */
+/** What must be the same on every page of a query, in few characters. */
 function fingerprint(filter: TaskFilter): string {
   const { states = [], name = '', node = '', labels = {} } = filter;
-  return JSON.stringify([[...states].sort(), name, node, Object.entries(labels).sort()]);
+  const query = JSON.stringify([[...states].sort(), name, node, Object.entries(labels).sort()]);
+  return createHash('sha256').update(query).digest('base64url').slice(0, 16);
 }
 
 function writeCursor(revision: number, filter: TaskFilter): string {

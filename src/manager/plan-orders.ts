@@ -24,6 +24,9 @@ export interface OrdersContext {
 /** Orders of one kind in one request at most; the rest follows in the next. */
 const ORDERS_MAX = 500;
 
+/** Specs in one request at most, in characters, well below what a worker takes in one body. */
+const SPEC_CHARACTERS_MAX = 4 * 1024 ** 2;
+
 export function heldKey(key: AttemptKey): string {
   return `${key.taskId}/${key.attempt}`;
 }
@@ -41,10 +44,20 @@ export function planOrders(held: HeldAttempts, context: OrdersContext): Orders {
   for (const task of context.placed) planCurrent(task, held, orders);
   for (const attempt of held.values()) planHeld(attempt, context, orders);
   return {
-    run: orders.run.slice(0, ORDERS_MAX),
+    run: withinSize(orders.run.slice(0, ORDERS_MAX)),
     stop: orders.stop.slice(0, ORDERS_MAX),
     forget: orders.forget.slice(0, ORDERS_MAX),
   };
+}
+
+/** The first of the orders whose specs together are not too large; always at least one. */
+function withinSize(run: Assignments['run']): Assignments['run'] {
+  let characters = 0;
+  const end = run.findIndex(({ spec }, index) => {
+    characters += JSON.stringify(spec).length;
+    return index > 0 && characters > SPEC_CHARACTERS_MAX;
+  });
+  return end === -1 ? run : run.slice(0, end);
 }
 
 /** Whether the current attempt is to run on: not stopped by the user, not given up as unhealthy. */

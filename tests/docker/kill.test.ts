@@ -5,7 +5,7 @@ import type { SubmissionInput } from '../../src/client/cube-client.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureTestImage } from '../support/docker-image.ts';
 import { eventually } from '../support/eventually.ts';
-import { KillRun, notedStarts } from '../support/kill-run.ts';
+import { KillRun, killNoted, notedStarts } from '../support/kill-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 // SIGKILL of manager, worker and both, at random moments, while tasks are submitted and started.
@@ -24,7 +24,7 @@ function makeSubmissions(image: string, notes: string): readonly Submission[] {
     if (index % CONTAINER_EVERY === 0) {
       return { ...shared, image, command: 'sleep', args: ['3600'] };
     }
-    const script = `echo "$CUBE_TASK_ID/$CUBE_ATTEMPT" >> ${notes}; exec sleep 3600`;
+    const script = `echo "$CUBE_TASK_ID/$CUBE_ATTEMPT $$" >> ${notes}; exec sleep 3600`;
     return { ...shared, command: 'sh', args: ['-c', script] };
   });
 }
@@ -55,6 +55,7 @@ describe('killing manager, worker and both at random', () => {
     const since = Math.floor(Date.now() / 1000) - 1;
     await using directory = await temporaryDirectory();
     const notes = join(directory.path, 'starts');
+    await using _leftovers = { [Symbol.asyncDispose]: () => killNoted(notes) };
     await using run = await KillRun.start(directory.path);
     const submissions = makeSubmissions(image, notes);
     const ids = new Set(submissions.map(({ id }) => id));
@@ -62,13 +63,7 @@ describe('killing manager, worker and both at random', () => {
     // Eight clients submit while the killer is at work.
     const stop = new AbortController();
     const killing = run.killUntil(stop.signal);
-    const queue = [...submissions];
-    const submitAll = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        await run.submit(next);
-      }
-    };
-    await Promise.all(Array.from({ length: 8 }, submitAll));
+    await withClients(8, submissions, (submission) => run.submit(submission));
     while (run.killCount < 20) await run.killOne();
     stop.abort();
     await killing;
@@ -91,7 +86,8 @@ describe('killing manager, worker and both at random', () => {
     expect(new Set(running.map(({ id }) => id))).toEqual(ids);
 
     // Nothing was started twice at the same attempt.
-    const starts = [...(await notedStarts(notes)), ...(await containerStarts(ids, since))];
+    const noted = (await notedStarts(notes)).map(({ attempt }) => attempt);
+    const starts = [...noted, ...(await containerStarts(ids, since))];
     expect(starts.filter((one, index) => starts.indexOf(one) !== index)).toEqual([]);
 
     // What runs is undisturbed by further kills: same container ids, same pids.
@@ -109,7 +105,7 @@ describe('killing manager, worker and both at random', () => {
     expect(after.map(({ id, status }) => `${id} ${status.runtimeId}`).sort()).toEqual(identities);
 
     // Everything can still be stopped, and nothing labelled is left running.
-    await Promise.all(submissions.map(({ id }) => run.client.stop(id)));
+    await withClients(8, submissions, async ({ id }) => void (await run.client.stop(id)));
     await eventually(
       'all tasks are stopped',
       async () => {
@@ -124,6 +120,19 @@ describe('killing manager, worker and both at random', () => {
     await removeContainers(ids);
   }, 300_000);
 });
+
+/** So many clients share the items among them, each one at a time. */
+async function withClients<Item>(
+  count: number,
+  items: readonly Item[],
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  const client = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await act(next);
+  };
+  await Promise.all(Array.from({ length: count }, client));
+}
 
 async function removeContainers(ids: ReadonlySet<string>): Promise<void> {
   const all = await docker.listContainers({ all: true, filters: { label: ['cube.task'] } });

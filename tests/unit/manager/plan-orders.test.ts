@@ -109,4 +109,27 @@ describe('orders for a worker', () => {
   ])('%s', (_, tasks, attempts, wanted) => {
     expect(plan(tasks, attempts)).toEqual({ ...none, ...wanted });
   });
+
+  it('never make a request larger than a worker takes', () => {
+    const args = Array.from({ length: 20 }, () => 'x'.repeat(32_000));
+    const placed = Array.from({ length: 60 }, (_, number) =>
+      makeTask({ args }, { number, status: { state: 'scheduled', node: NODE, attempt: 1 } }),
+    );
+    const context = {
+      node: NODE,
+      placed,
+      findTask: (id: string) => placed.find((one) => one.id === id),
+    };
+    let held: ReadonlyMap<string, HeldAttempt> = new Map();
+    let requestCount = 0;
+    for (;;) {
+      const orders = planOrders(held, context);
+      if (orders.run.length === 0) break;
+      expect(JSON.stringify(orders).length).toBeLessThan(16 * 1024 ** 2);
+      held = withOrdersTaken(held, orders);
+      requestCount += 1;
+    }
+    expect(held.size).toBe(60);
+    expect(requestCount).toBeGreaterThan(1);
+  });
 });
