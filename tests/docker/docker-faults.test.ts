@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { isCubeError } from '../../src/errors/cube-error.ts';
+import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import type { InstanceKey, RuntimeEvent } from '../../src/runtime/runtime.ts';
 import { type DockerBench, openDockerBench } from '../support/docker-bench.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,9 +15,9 @@ interface FaultBench extends AsyncDisposable {
   readonly bench: DockerBench;
 }
 
-async function openFaultBench(options: { callTimeoutMs?: number } = {}): Promise<FaultBench> {
+async function openFaultBench(): Promise<FaultBench> {
   const proxy = await openSocketProxy(ENGINE);
-  const bench = await openDockerBench({ dockerHost: proxy.path, ...options });
+  const bench = await openDockerBench({ dockerHost: proxy.path });
   return {
     proxy,
     bench,
@@ -108,19 +108,46 @@ describe('a reply that is lost', () => {
   });
 });
 
-describe('a call that hangs', () => {
-  test('ends with its time-out, while others go on', async () => {
-    await using faults = await openFaultBench({ callTimeoutMs: 700 });
+describe('a reply that breaks off in the middle', () => {
+  test('ends the call at once', async () => {
+    await using faults = await openFaultBench();
     const { bench, proxy } = faults;
     const instance = bench.instance(SLEEP);
     const { runtimeId } = await bench.start(instance);
+    const broken = ['/json?', `/${runtimeId}/json`, '/version'];
+    proxy.rule = (request) =>
+      broken.some((part) => request.includes(part)) ? 'half-reply' : 'pass';
+    const startedAt = performance.now();
+    for (const call of [
+      bench.runtime.inspect(instance, bench.signal),
+      bench.runtime.list(bench.signal),
+    ]) {
+      expect(isCubeError(await failureOf(call), 'runtime-unavailable')).toBe(true);
+    }
+    const state = await bench.runtime.probe(bench.signal);
+    expect(state).toMatchObject({ available: false, reason: expect.stringContaining('broke') });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    proxy.rule = () => 'pass';
+    expect(await bench.runtime.inspect(instance, bench.signal)).toMatchObject({ runtimeId });
+  });
+});
+
+describe('a call that hangs', () => {
+  test('ends with its time-out, while others go on', async () => {
+    await using faults = await openFaultBench();
+    const { bench, proxy } = faults;
+    const [stuck, other] = [bench.instance(SLEEP), bench.instance(SLEEP)];
+    const { runtimeId } = await bench.start(stuck);
+    await bench.start(other);
     proxy.rule = (request) => (request.includes(`/containers/${runtimeId}/`) ? 'hang' : 'pass');
-    const failing = failureOf(bench.runtime.inspect(instance, bench.signal));
-    const other = await bench.start(bench.instance(SLEEP));
-    expect(other.phase).toBe('running');
+    const { worker, signal } = bench;
+    const hasty = createDockerRuntime({ worker, dockerHost: proxy.path, callTimeoutMs: 2000 });
+    const failing = failureOf(hasty.inspect(stuck, signal));
+    expect(await hasty.inspect(other, signal)).toMatchObject({ phase: 'running' });
     const error = await failing;
     expect(isCubeError(error, 'runtime-unavailable')).toBe(true);
-    expect(error.message).toContain('did not answer within 700ms');
+    expect(error.message).toContain('did not answer within 2s');
+    await hasty.close();
   });
 
   test('ends as soon as its signal is aborted', async () => {
@@ -258,16 +285,25 @@ describe('an engine that goes away', () => {
   test('during a stop does not keep the stop from seeing the end', async () => {
     await using faults = await openFaultBench();
     const { bench, proxy } = faults;
-    const instance = bench.instance("trap 'sleep 0.6; exit 6' TERM; while :; do sleep 0.05; done");
+    const script = "trap 'sleep 0.6; exit 6' TERM; echo ready; while :; do sleep 0.05; done";
+    const instance = bench.instance(script);
     await bench.start(instance);
-    await pause(100);
+    await eventually('it is ready', async () => (await bench.output(instance)).length > 0);
+    let cutCount = 0;
+    proxy.rule = (request) => {
+      if (!request.includes('/wait?') || cutCount > 0) return 'pass';
+      cutCount += 1;
+      return 'half-reply';
+    };
+    const startedAt = performance.now();
     const stopping = bench.runtime.stop(instance, {
       stopSignal: 'SIGTERM',
-      timeoutMs: 20_000,
+      timeoutMs: 40_000,
       signal: bench.signal,
     });
-    await eventually('the wait is cut', () => proxy.cut(/\/wait\?/) > 0);
     expect(await stopping).toMatchObject({ exitCode: 6, reason: { code: 'exited' } });
+    expect(cutCount).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 });
 

@@ -7,6 +7,8 @@ export type ProxyAction =
   | 'pass'
   /** The request arrives and is carried out; its reply does not come back. */
   | 'lose-reply'
+  /** The connection breaks in the middle of the reply. */
+  | 'half-reply'
   /** The reply comes back whole, but its end is not told. */
   | 'lose-end'
   /** Nothing comes of it, ever. */
@@ -46,6 +48,7 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     client.pipe(upstream);
     client.unshift(head);
     if (action === 'lose-reply') upstream.once('data', () => client.destroy());
+    else if (action === 'half-reply') upstream.once('data', (chunk) => sendHalf(client, chunk));
     else if (action === 'lose-end') upstream.on('data', (chunk) => client.write(withoutEnd(chunk)));
     else upstream.pipe(client);
   };
@@ -107,4 +110,10 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
 function withoutEnd(chunk: Buffer): Buffer {
   const end = Buffer.from('0\r\n\r\n');
   return chunk.subarray(-end.length).equals(end) ? chunk.subarray(0, -end.length) : chunk;
+}
+
+function sendHalf(client: Socket, chunk: Buffer): void {
+  const headEnd = chunk.indexOf('\r\n\r\n') + 4;
+  const half = chunk.subarray(0, headEnd + Math.floor((chunk.length - headEnd) / 2));
+  client.write(half, () => client.destroy());
 }

@@ -19,11 +19,15 @@ export class CallScope {
   reason: unknown;
   readonly #controller = new AbortController();
   readonly #over = Promise.withResolvers<never>();
+  readonly #clock: Clock;
   readonly #timer: Timer;
+  #failTimer: Timer | undefined;
+  #isSettled = false;
   readonly #signals: readonly AbortSignal[];
 
   constructor({ signals, timeoutMs, clock }: CallScopeOptions) {
     this.timeoutMs = timeoutMs;
+    this.#clock = clock;
     this.#signals = signals;
     // It is raced against; where nothing races, its rejection is no fault.
     this.#over.promise.catch(() => undefined);
@@ -42,12 +46,20 @@ export class CallScope {
   }
 
   /** From now on only the signals end it. */
-  stopTimer(): void {
+  settle(): void {
+    this.#isSettled = true;
     this.#timer.cancel();
+    this.#failTimer?.cancel();
+  }
+
+  /** Ends the call with an error of its own, unless it is over by then. */
+  failAfter(delayMs: number, error: Error): void {
+    if (this.#isSettled) return;
+    this.#failTimer ??= this.#clock.setTimer(delayMs, () => this.#over.reject(error));
   }
 
   close(): void {
-    this.#timer.cancel();
+    this.settle();
     for (const signal of this.#signals) signal.removeEventListener('abort', this.#onAbort);
   }
 

@@ -24,6 +24,9 @@ import {
 const API_MIN = 40;
 const API_MAX = 47;
 
+/** A reply is read so soon after its connection was closed, if it came whole. */
+const REPLY_GRACE_MS = 100;
+
 export interface DockerEngineOptions {
   readonly host: DockerHost;
   readonly clock: Clock;
@@ -43,7 +46,8 @@ export interface EngineCall<Result> {
 }
 
 interface Connection {
-  readonly docker: Docker;
+  /** A client for one call. */
+  readonly clientFor: (scope: CallScope) => Docker;
   readonly version: string;
 }
 
@@ -104,7 +108,7 @@ export class DockerEngine {
         scope.close();
         return stream;
       }
-      scope.stopTimer();
+      scope.settle();
       // The client's streams are HTTP responses, which its types call by an older name.
       const readable = stream as Readable;
       readable.once('close', () => scope.close());
@@ -145,7 +149,7 @@ export class DockerEngine {
   async #run<Result>(call: EngineCall<Result>, scope: CallScope): Promise<Result | Refusal> {
     for (let isRepeated = false; ; isRepeated = true) {
       try {
-        const { docker } = await scope.race(this.#connect());
+        const docker = (await scope.race(this.#connect())).clientFor(scope);
         return await scope.race(call.run(docker, scope.signal));
       } catch (error) {
         const refusal = scope.ended === undefined ? refusalIn(error) : undefined;
@@ -187,18 +191,17 @@ export class DockerEngine {
     const { callTimeoutMs, clock } = this.#options;
     const timeoutMs = callTimeoutMs;
     const scope = new CallScope({ signals: [this.#closed.signal], timeoutMs, clock });
-    const agent = this.#agent();
     try {
       // Loaded here, since it takes a tenth of a second and not everybody has Docker.
       const { default: DockerClient } = await import('dockerode');
-      const options = { ...(await this.#address()), agent };
-      const first = new DockerClient(options);
-      const said: unknown = await scope.race(first.version());
-      const { api, version } = agreeOnVersion(said);
-      return { docker: new DockerClient({ ...options, version: api }), version };
+      const address = await this.#address();
+      const create = (one: CallScope, api?: string): Docker => {
+        const options = { ...address, version: api, agent: this.#agent(one) };
+        return new DockerClient(options);
+      };
+      const { api, version } = agreeOnVersion(await scope.race(create(scope).version()));
+      return { clientFor: (one) => create(one, api), version };
     } catch (error) {
-      // Nothing else uses this agent yet, and the client's call cannot be ended in another way.
-      agent.destroy();
       const refusal = scope.ended === undefined ? refusalIn(error) : undefined;
       if (refusal !== undefined) throw this.#notAnEngine(refusal);
       throw this.#failure(error, { what: 'tell its version', scope });
@@ -216,10 +219,23 @@ export class DockerEngine {
     return new CubeError('runtime-unavailable', message, { hint });
   }
 
-  /** Connections are not kept: one that a restarted engine has closed would fail a call. */
-  #agent(): http.Agent {
+  /**
+   * Connections of one call. They are not kept, since one that a restarted engine has closed
+   * would fail the next call. And the client waits for ever for the rest of a reply whose
+   * connection was cut in the middle, so an end of the connection ends the call.
+   */
+  #agent(scope: CallScope): http.Agent {
     const options = { keepAlive: false };
-    return this.isEncrypted ? new https.Agent(options) : new http.Agent(options);
+    const agent = this.isEncrypted ? new https.Agent(options) : new http.Agent(options);
+    const create = agent.createConnection.bind(agent);
+    const cut = new Error('it was closed before the reply was complete');
+    agent.createConnection = (args, callback) => {
+      const socket = create(args, callback);
+      socket?.once('close', () => scope.failAfter(REPLY_GRACE_MS, cut));
+      return socket;
+    };
+    scope.signal.addEventListener('abort', () => agent.destroy(), { once: true });
+    return agent;
   }
 
   /** Every field is given, so that the client takes nothing from the environment. */
