@@ -11,7 +11,7 @@ export interface Output {
   write(text: string): Promise<void>;
 }
 
-export interface Input {
+interface Input {
   readonly isTerminal: boolean;
   read(): AsyncIterable<Uint8Array>;
 }

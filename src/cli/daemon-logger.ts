@@ -31,7 +31,7 @@ export async function createDaemonLogger(io: CliIo, flag: string | undefined): P
 }
 
 /** One line for each message: time, level, words, and the fields behind them. */
-export function createTextLogger(io: CliIo, level: LogLevel, bound: object = {}): Logger {
+function createTextLogger(io: CliIo, level: LogLevel, bound: object = {}): Logger {
   const colors = createColors(io.stderr, io.environment);
   const paint = { debug: colors.dim, info: colors.cyan, warn: colors.yellow, error: colors.red };
   const log =
@@ -61,5 +61,9 @@ function formatFields(fields: object): string {
 
 function formatValue(value: unknown): string {
   if (value instanceof Error) return value.message;
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'string') return value;
+  const text = JSON.stringify(value, (key, inner: unknown) =>
+    SECRET_FIELDS.includes(key) ? '[hidden]' : inner,
+  );
+  return text ?? String(value);
 }

@@ -70,7 +70,7 @@ function pathOf({ directory }: OpenStoreOptions, role: 'manager' | 'worker'): st
  *
  * @returns the new path of the data file.
  */
-export async function setAside(path: string, clock: Clock): Promise<string> {
+async function setAside(path: string, clock: Clock): Promise<string> {
   const directory = dirname(path);
   const name = basename(path);
   const time = new Date(clock.now()).toISOString().replace(/[^0-9T]/g, '');

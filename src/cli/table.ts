@@ -15,7 +15,7 @@ export interface TableOptions {
   readonly paint?: (text: string, place: CellPlace) => string;
 }
 
-export interface CellPlace {
+interface CellPlace {
   readonly title: string;
   /** -1 for the titles. */
   readonly row: number;

@@ -45,7 +45,7 @@ export interface WorkerSettings extends DaemonSettings {
 }
 
 /** The flags of all three commands, as text. */
-export interface DaemonFlags {
+interface DaemonFlags {
   readonly dataDir?: string;
   readonly host?: string;
   readonly port?: string;

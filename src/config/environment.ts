@@ -4,7 +4,7 @@ import { suggest } from '../errors/suggest.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Every variable that is Cube's own, with what it is for. Flags override them. */
-export const cubeVariables = {
+const cubeVariables = {
   CUBE_MANAGER_HOST: 'The host of the manager: where it listens, and where commands look for it.',
   CUBE_MANAGER_PORT: 'The port of the manager. Default 5555.',
   CUBE_WORKER_HOST: 'The host on which a worker listens.',

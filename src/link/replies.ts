@@ -25,7 +25,7 @@ export const taskPageSchema = z
 export type TaskPageReply = Readonly<z.output<typeof taskPageSchema>>;
 
 /** A node with what is promised on it and measured there. */
-export const nodeReplySchema = nodeSchema
+const nodeReplySchema = nodeSchema
   .extend({
     committed: resourcesSchema.describe('What its unfinished tasks have been promised.'),
     taskCount: z.int().min(0).describe('Tasks placed there that have not ended.'),
@@ -88,7 +88,7 @@ export const managerStatusSchema = z
 export type ManagerStatusReply = Readonly<z.output<typeof managerStatusSchema>>;
 
 /** One thing wrong with an input, as in `CubeError.issues`. */
-export const inputIssueSchema = z
+const inputIssueSchema = z
   .object({
     field: z.string(),
     got: z.string(),

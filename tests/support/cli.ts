@@ -22,10 +22,10 @@ export interface CliResult {
 }
 
 /** When everything in these tests happens. */
-export const CLI_NOW = Date.parse('2026-01-02T03:05:05.000Z');
+const CLI_NOW = Date.parse('2026-01-02T03:05:05.000Z');
 
 /** The machine's clock, at a fixed wall time. */
-export const cliClock: Clock = { ...systemClock, now: () => CLI_NOW };
+const cliClock: Clock = { ...systemClock, now: () => CLI_NOW };
 
 /** Runs one command line with everything around it made up. */
 export async function cli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {

@@ -20,6 +20,17 @@ function runIt(task: { readonly id: string }, stub: ManagerStub): void {
   });
 }
 
+/** The lines that are left on a terminal, for text that only goes up, erases, and writes lines. */
+function screenOf(text: string): readonly string[] {
+  const lines: string[] = [];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what a terminal obeys
+  for (const [, up, line] of text.matchAll(/\u001b\[(\d+)A\u001b\[0J|([^\u001b\n]*)\n/g)) {
+    if (up === undefined) lines.push(line ?? '');
+    else lines.splice(lines.length - Number(up));
+  }
+  return lines;
+}
+
 function bodyOf(stub: { readonly requests: readonly { method: string; body: string }[] }): unknown {
   return JSON.parse(stub.requests.find(({ method }) => method === 'POST')?.body ?? '');
 }
@@ -48,6 +59,16 @@ describe('cube run', () => {
     );
     expect(stderr).toContain('web  pending\n');
     expect(exitCode).toBe(0);
+  });
+
+  test('shows what goes on in place on a terminal, and leaves only the result', async () => {
+    await using manager = await startManagerStub({ onSubmit: runIt });
+    const argv = ['run', '-m', manager.url, '--name', 'web', '--image', 'nginx'];
+    const { stdout, stderr } = await cli(argv, { columns: 60 });
+    expect(screenOf(stderr)).toEqual([]);
+    expect(stderr).toContain('web  pending\n');
+    expect(stderr).toContain('\u001b[1A\u001b[0J');
+    expect(stdout).toContain('web is running on worker-1.');
   });
 
   test('makes the id itself, so that a repeated request is the same task', async () => {
