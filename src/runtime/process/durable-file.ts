@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Random } from '../../lib/random.ts';
 
 /** Writes the whole file or nothing: after it resolves not even a power cut takes it back. */
-export async function writeDurably(path: string, text: string): Promise<void> {
-  const temporary = await writeTemporary(path, text);
+export async function writeDurably(path: string, text: string, random: Random): Promise<void> {
+  const temporary = await writeTemporary(path, text, random);
   await rename(temporary, path);
   await syncDirectory(dirname(path));
 }
@@ -14,8 +14,12 @@ export async function writeDurably(path: string, text: string): Promise<void> {
  *
  * @returns whether it was this call that wrote.
  */
-export async function writeDurablyOnce(path: string, text: string): Promise<boolean> {
-  const temporary = await writeTemporary(path, text);
+export async function writeDurablyOnce(
+  path: string,
+  text: string,
+  random: Random,
+): Promise<boolean> {
+  const temporary = await writeTemporary(path, text, random);
   try {
     await link(temporary, path);
   } catch (error) {
@@ -28,8 +32,8 @@ export async function writeDurablyOnce(path: string, text: string): Promise<bool
   return true;
 }
 
-async function writeTemporary(path: string, text: string): Promise<string> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+async function writeTemporary(path: string, text: string, random: Random): Promise<string> {
+  const temporary = `${path}.${random.uuid()}.tmp`;
   const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(text);

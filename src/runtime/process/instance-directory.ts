@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { chmod, chown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CubeError } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
+import type { Random } from '../../lib/random.ts';
 import { publishedPortSchema } from '../../task/port.ts';
 import { exitCodeSchema, reasonSchema, timestampSchema } from '../../task/task-status.ts';
 import { instanceName } from '../event-feed.ts';
@@ -75,7 +75,10 @@ export class InstanceDirectory {
   readonly name: string;
   readonly exitFile: string;
 
-  constructor(workerDirectory: string, key: InstanceKey) {
+  readonly #random: Random;
+
+  constructor(workerDirectory: string, key: InstanceKey, random: Random) {
+    this.#random = random;
     // Both come from outside and become part of a path.
     assert(/^[0-9A-Za-z-]+$/.test(key.taskId), 'a task id is a UUID');
     assert(Number.isSafeInteger(key.attempt), 'an attempt is a whole number');
@@ -99,7 +102,7 @@ export class InstanceDirectory {
 
   /** Records the end unless one is recorded; whoever looks later sees the first one. */
   async writeEnd(end: InstanceEnd): Promise<void> {
-    await writeDurablyOnce(this.file('end.json'), JSON.stringify(end));
+    await writeDurablyOnce(this.file('end.json'), JSON.stringify(end), this.#random);
   }
 
   async findKillReason(): Promise<InstanceEnd['reason'] | undefined> {
@@ -107,7 +110,7 @@ export class InstanceDirectory {
   }
 
   async writeKillReason(reason: InstanceEnd['reason']): Promise<void> {
-    await writeDurably(this.file('kill.json'), JSON.stringify({ reason }));
+    await writeDurably(this.file('kill.json'), JSON.stringify({ reason }), this.#random);
   }
 
   async isClaimed(): Promise<boolean> {
@@ -159,7 +162,7 @@ export class InstanceDirectory {
     options: { readonly environment: string; readonly user: ProcessUser | undefined },
   ): Promise<boolean> {
     const parent = join(this.path, '..');
-    const draft = join(parent, `.new-${randomUUID()}`);
+    const draft = join(parent, `.new-${this.#random.uuid()}`);
     const { user } = options;
     await mkdir(draft, { mode: 0o700 });
     await mkdir(join(draft, 'work'), { mode: 0o700 });
@@ -179,7 +182,7 @@ export class InstanceDirectory {
       await chmod(draft, 0o711);
     }
     await writeFile(this.exitFile, '    \n', { mode: 0o600, flag: 'a' });
-    await writeDurably(join(draft, 'instance.json'), JSON.stringify(record));
+    await writeDurably(join(draft, 'instance.json'), JSON.stringify(record), this.#random);
     try {
       await rename(draft, this.path);
     } catch (error) {
@@ -198,7 +201,7 @@ export class InstanceDirectory {
 
   /** Takes the directory away in one step, then deletes it. */
   async remove(): Promise<void> {
-    const trash = join(this.path, '..', `.trash-${randomUUID()}`);
+    const trash = join(this.path, '..', `.trash-${this.#random.uuid()}`);
     // First, so that no later instance of this name can find the code of this one.
     await rm(this.exitFile, { force: true });
     try {

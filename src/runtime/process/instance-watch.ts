@@ -131,6 +131,6 @@ export class InstanceWatch {
   }
 
   #directory(key: InstanceKey): InstanceDirectory {
-    return new InstanceDirectory(this.#options.workerDirectory, key);
+    return new InstanceDirectory(this.#options.workerDirectory, key, this.#options.random);
   }
 }

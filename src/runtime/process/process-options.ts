@@ -31,6 +31,7 @@ export interface CompiledProcessOptions {
   readonly workerDirectory: string;
   readonly worker: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly user: ProcessUserOption | undefined;
   readonly searchPath: string;
@@ -48,6 +49,7 @@ export function compileProcessOptions(options: ProcessRuntimeOptions): CompiledP
     workerDirectory: `${options.directory}/${options.worker}`,
     worker: options.worker,
     clock: options.clock,
+    random: options.random,
     logger: options.logger,
     user: options.user,
     searchPath: options.searchPath ?? DEFAULT_SEARCH_PATH,

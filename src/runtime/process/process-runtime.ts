@@ -301,7 +301,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   #directory(key: InstanceKey): InstanceDirectory {
-    return new InstanceDirectory(this.#options.workerDirectory, key);
+    return new InstanceDirectory(this.#options.workerDirectory, key, this.#options.random);
   }
 
   /** Resolves with the end of the instance; undefined when it is gone altogether. */
