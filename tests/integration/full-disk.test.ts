@@ -3,7 +3,9 @@ import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isCubeError } from '../../src/errors/cube-error.ts';
-import { openTestStore, readStore, writeTask } from '../support/store-files.ts';
+import { noopLogger } from '../../src/lib/logger.ts';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { openTestStore, readStore, testCollections, writeTask } from '../support/store-files.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** A disk of a few megabytes, which needs the right to mount one. */
@@ -41,7 +43,13 @@ describe.runIf(isRoot)('a full disk', () => {
     await using disk = await smallDisk(4);
     const path = join(disk.path, 'data', 'cube.db');
     const ballast = join(disk.path, 'ballast');
-    const store = await openTestStore(path);
+    const warnings: string[] = [];
+    const logger = {
+      ...noopLogger,
+      warn: (_fields: object, words: string) => warnings.push(words),
+    };
+    const options = { path, role: 'manager', collections: testCollections, logger } as const;
+    const store = await openSqliteStore(options);
     const kept = new Set<number>();
     let next = 0;
     for (let episode = 0; episode < 5; episode += 1) {
@@ -70,6 +78,8 @@ describe.runIf(isRoot)('a full disk', () => {
       await writeTask(store, next);
       kept.add(next++);
     }
+    // Nor could the log be moved into a data file that has no room to grow.
+    expect(new Set(warnings)).toEqual(new Set(['The log of the store could not be moved.']));
     await store.close();
     const reopened = await openTestStore(path);
     expect(await reopened.count('tasks')).toBe(kept.size);

@@ -15,6 +15,12 @@ const PAGE_SIZE_BYTES = 4096;
 /** Pages that SQLite keeps in memory at most, in KiB (a negative number in its pragma). */
 const CACHE_KIB = 65_536;
 
+/**
+ * Size of the log from which it is moved into the data file even under load, in bytes. Moving it
+ * holds up whoever writes, so it is to be rarer than one flush in a hundred.
+ */
+export const LOG_BYTES_MAX: number = 64 * 1024 * 1024;
+
 /** How the thread's connection flushes; anything but FULL is for the control of a test. */
 export type Synchronous = 'FULL' | 'OFF';
 
@@ -64,6 +70,7 @@ export function openDatabase(path: string, synchronous: Synchronous): DatabaseSy
       PRAGMA locking_mode = EXCLUSIVE;
       PRAGMA synchronous = ${synchronous};
       PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = ${LOG_BYTES_MAX};
       PRAGMA cache_size = -${CACHE_KIB};
       PRAGMA trusted_schema = OFF;
       PRAGMA cell_size_check = ON;

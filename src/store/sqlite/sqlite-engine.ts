@@ -3,13 +3,10 @@ import type { StatementSync } from 'node:sqlite';
 import { assert } from '../../lib/assert.ts';
 import { CollectionTable, type PageQuery } from './collection-table.ts';
 import type { DataFile } from './data-file.ts';
-import { createCountsWriter } from './database.ts';
+import { createCountsWriter, LOG_BYTES_MAX } from './database.ts';
 import { GroupReader } from './group-reader.ts';
 import type { ChecksummedRecord } from './record-checksum.ts';
 import type { Conflict, RecordPage, TransactionGroup } from './store-message.ts';
-
-/** Size of the log from which it is moved into the data file even under load. */
-const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Reads and writes an open data file. Every method is synchronous; it lives in a thread alone. */
 export class SqliteEngine {
