@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { openTestStore, testCollections, writeTask } from '../support/store-files.ts';
@@ -66,6 +67,20 @@ describe('the files of a store', () => {
     expect(await again.count('tasks')).toBe(1);
     await again.close();
     expect(readdirSync(directory.path)).toEqual([basename(alias), 'real']);
+  });
+
+  test('are left alone while another program has the data file open', async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, 'cube.db');
+    await (await openTestStore(path)).close();
+    const other = new DatabaseSync(path);
+    other.exec('SELECT * FROM cube');
+    await expect(openTestStore(path)).rejects.toMatchObject({
+      code: 'storage-locked',
+      message: expect.stringContaining(path),
+    });
+    other.close();
+    await (await openTestStore(path)).close();
   });
 
   test('take in collections that a newer Cube adds, and keep those of an older one', async () => {

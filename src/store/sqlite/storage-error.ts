@@ -43,7 +43,10 @@ export function toStorageError(error: unknown, what: string, path: string): Cube
     case 'damaged':
       return damagedError(path, `the database says "${why}"`, error);
     case 'locked':
-      return new CubeError('storage-locked', `Another process holds ${path}.`, { cause: error });
+      return new CubeError('storage-locked', `Another program has ${path} open.`, {
+        cause: error,
+        hint: 'Close the program that looks into the data file, then start again.',
+      });
     case 'bug':
       return new CubeError('internal', `The store at ${path} met a bug of Cube: ${why}.`, {
         cause: error,
