@@ -119,10 +119,10 @@ describe('a reply that breaks off in the middle', () => {
       broken.some((part) => request.includes(part)) ? 'half-reply' : 'pass';
     const startedAt = performance.now();
     for (const call of [
-      bench.runtime.inspect(instance, bench.signal),
-      bench.runtime.list(bench.signal),
+      () => bench.runtime.inspect(instance, bench.signal),
+      () => bench.runtime.list(bench.signal),
     ]) {
-      expect(isCubeError(await failureOf(call), 'runtime-unavailable')).toBe(true);
+      expect(isCubeError(await failureOf(call()), 'runtime-unavailable')).toBe(true);
     }
     const state = await bench.runtime.probe(bench.signal);
     expect(state).toMatchObject({ available: false, reason: expect.stringContaining('broke') });

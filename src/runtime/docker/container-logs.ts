@@ -112,8 +112,14 @@ export class ContainerLogs {
     const lines = new TimedLines();
     const order = new LineOrder();
     const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
+    const advance = (): Promise<IteratorResult<Buffer>> => {
+      const chunk = chunks.next();
+      // A reader that leaves while this is awaited by nobody destroys the stream, and that is all.
+      chunk.catch(() => undefined);
+      return chunk;
+    };
     try {
-      let next = chunks.next();
+      let next = advance();
       let heldSince = this.#clock.monotonic();
       let hasEnded = false;
       for (;;) {
@@ -131,7 +137,7 @@ export class ContainerLogs {
         if (result.done === true) break;
         if (order.heldCount === 0) heldSince = this.#clock.monotonic();
         yield* order.push(lines.push(result.value));
-        next = chunks.next();
+        next = advance();
       }
       yield* order.push(lines.flush());
       yield* order.flush();
