@@ -52,6 +52,8 @@ export function createProcessIo(): CliIo {
   };
 }
 
+const WIDTH_DEFAULT = 80;
+
 function createOutput(stream: NodeJS.WriteStream): Output {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read this has seen enough (`cube status | head -1`).
@@ -61,7 +63,8 @@ function createOutput(stream: NodeJS.WriteStream): Output {
   return {
     isTerminal: stream.isTTY === true,
     get columns() {
-      return stream.isTTY === true ? stream.columns : undefined;
+      // A terminal that does not know its width says 0.
+      return stream.isTTY === true ? stream.columns || WIDTH_DEFAULT : undefined;
     },
     write: (text) =>
       new Promise((resolve) => {

@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.ts';
 import { isLoopbackHost } from '../config/host.ts';
 import type { NodeFacts } from '../node/node.ts';
 import { formatBytes } from '../task/quantity.ts';
-import { toPlainText } from './plain-text.ts';
+import { countOf, toPlainText } from './plain-text.ts';
 
 /** A name and what is to be said of it; several lines where there are several things. */
 export type GreetingLine = readonly [title: string, ...texts: string[]];
@@ -31,7 +31,7 @@ export function describeStore(settings: DaemonSettings): string {
 
 export function describeWorker(facts: NodeFacts): string {
   const { cpu, memory, disk } = facts.capacity;
-  const size = `${cpu} cores, ${formatBytes(memory)} memory, ${formatBytes(disk)} disk`;
+  const size = `${countOf(cpu, 'core')}, ${formatBytes(memory)} memory, ${formatBytes(disk)} disk`;
   return `${facts.name} at ${facts.address}: ${size}`;
 }
 

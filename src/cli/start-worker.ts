@@ -15,7 +15,7 @@ import { createProcessRuntime } from '../runtime/process/process-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { netProber } from '../worker/health/net-prober.ts';
 import { loadWorkerIdentity, saveWorkerIdentity } from '../worker/identity.ts';
-import { createMachineStats, machineCapacity } from '../worker/machine-stats.ts';
+import { createMachineStats, type MachineStats, machineCapacity } from '../worker/machine-stats.ts';
 import { createWorker } from '../worker/worker.ts';
 import { openWorkerStore } from './open-store.ts';
 import { type DaemonOptions, doorsOf } from './start-manager.ts';
@@ -76,7 +76,7 @@ export async function startWorker(
     labels: settings.labels,
     capacity: { ...share(await machineCapacity(dataDir), shareCount), ...settings.capacity },
     bindRoots: settings.bindRoots,
-    machine: createMachineStats(dataDir),
+    machine: shareStats(createMachineStats(dataDir), shareCount),
     prober: netProber,
     version,
     ...(managerUrl === undefined
@@ -122,6 +122,16 @@ function share(whole: Resources, count: number): Resources {
     cpu: Math.round((whole.cpu / count) * 1000) / 1000,
     memory: Math.floor(whole.memory / count),
     disk: Math.floor(whole.disk / count),
+  };
+}
+
+/** What is measured is the use of the whole machine, of which each worker has a part. */
+function shareStats(machine: MachineStats, count: number): MachineStats {
+  return {
+    async sample() {
+      const { used, load } = await machine.sample();
+      return { used: share(used, count), load: load / count };
+    },
   };
 }
 

@@ -159,10 +159,7 @@ async function tellUnfinished(
   for (const { task } of results.filter(({ settled }) => !settled)) {
     const state = describeState(task, io.clock.now());
     const id = shortId(task.id);
-    await io.stderr.write(
-      `${toPlainText(
-        `cube: ${why}; ${task.spec.name} is ${state} and goes on without this command. Next: cube explain ${id}   cube stop ${id}`,
-      )}\n`,
-    );
+    const text = `cube: ${why}, but ${task.spec.name} goes on without this command. It is ${state}. Next: cube explain ${id}   cube stop ${id}`;
+    await io.stderr.write(`${toPlainText(text)}\n`);
   }
 }

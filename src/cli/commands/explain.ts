@@ -52,8 +52,14 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
     );
   }
   if (current !== undefined) {
-    sections.push(`Asked again now: ${describePlacement(current.placement)}.`);
-    sections.push(describeVerdicts(io, current.verdicts, current.placement));
+    const says = describeVerdicts(io, current.verdicts, current.placement);
+    const isSame = says === sections.at(-1);
+    sections.push(
+      isSame
+        ? 'Asked again now, it says the same.'
+        : `Asked again now: ${describePlacement(current.placement)}.`,
+    );
+    if (!isSame) sections.push(says);
   }
   if (decided === undefined && current === undefined) {
     sections.push('It has not been looked at by the scheduler yet.');

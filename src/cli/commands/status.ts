@@ -11,6 +11,7 @@ import { type Colors, createColors } from '../colors.ts';
 import { type CommandContext, once, repeated } from '../command-context.ts';
 import { describeState, formatPorts, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { shorten } from '../plain-text.ts';
 import { formatTable } from '../table.ts';
 
 interface StatusFlags extends ManagerFlags {
@@ -121,6 +122,9 @@ async function show(io: CliIo, tasks: readonly TaskReply[]): Promise<void> {
   await io.stdout.write(formatTasks(io, tasks));
 }
 
+/** Longer words than these are for "cube inspect" and "cube explain". */
+const STATE_WIDTH_MAX = 90;
+
 /** The table of tasks, in the order given. */
 export function formatTasks(io: CliIo, tasks: readonly TaskReply[]): string {
   const now = io.clock.now();
@@ -137,7 +141,7 @@ export function formatTasks(io: CliIo, tasks: readonly TaskReply[]): string {
   const rows = tasks.map((task) => [
     shortId(task.id),
     task.spec.name,
-    describeState(task, now),
+    shorten(describeState(task, now), STATE_WIDTH_MAX),
     task.status.node ?? '-',
     formatPorts(task) || '-',
     String(task.status.restartCount),

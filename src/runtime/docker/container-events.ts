@@ -44,12 +44,14 @@ export class ContainerEvents {
   async *read(signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
     let since: number | undefined;
     let failureCount = 0;
+    let hasConnected = false;
     for (;;) {
       try {
         signal.throwIfAborted();
         for await (const message of this.#connect(since, signal)) {
           failureCount = 0;
           if (message === 'connected') {
+            hasConnected = true;
             yield { type: 'resync' };
             continue;
           }
@@ -60,7 +62,12 @@ export class ContainerEvents {
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         this.#engine.throwIfClosed();
-        this.#logger.warn({ err: error }, 'No events from Docker; the connection is tried again.');
+        // Told once for each time that Docker is away; where there is none it is no trouble.
+        const level = failureCount === 0 && hasConnected ? 'warn' : 'debug';
+        this.#logger[level](
+          { err: error },
+          'No events from Docker; the connection is tried again.',
+        );
       }
       const delayMs = Math.min(
         RECONNECT_MS_MAX,

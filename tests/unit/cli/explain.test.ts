@@ -79,6 +79,20 @@ test('cube explain tells of a waiting task what is said now, and what to do', as
   ]);
 });
 
+test('cube explain does not say the same thing twice', async () => {
+  const { node: _, ...rest } = placement;
+  const nowhere: Placement = { ...rest, feasibleCount: 0, best: [] };
+  const verdicts = [{ node: 'c', rejections: [short] }];
+  const explanation = explanationOf({
+    decided: { revision: 8, time: '2026-01-02T03:05:00.000Z', placement: nowhere, verdicts },
+    now: { placement: nowhere, verdicts },
+  });
+  await using manager = await startManagerStub({ tasks: [taskReplyOf()], explanation });
+  const { stdout } = await cli(['explain', 'web', '-m', manager.url]);
+  expect(stdout.match(/needs 2 cores/g)).toHaveLength(1);
+  expect(stdout).toContain('Asked again now, it says the same.\n');
+});
+
 test('cube explain gives programs the explanation as it is', async () => {
   const explanation = explanationOf({ advice: ['Wait.'] });
   await using manager = await startManagerStub({ tasks: [taskReplyOf()], explanation });

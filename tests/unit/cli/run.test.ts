@@ -229,8 +229,8 @@ describe('cube run', () => {
     expect(stdout).toBe('');
     expect(stderr).toBe(
       'big  pending\nbig  pending: Needs 64 cores, at most 4 are free\n' +
-        'cube: The time is over; big is pending: Needs 64 cores, at most 4 are free and goes on ' +
-        `without this command. Next: cube explain ${id}   cube stop ${id}\n`,
+        'cube: The time is over, but big goes on without this command. ' +
+        `It is pending: Needs 64 cores, at most 4 are free. Next: cube explain ${id}   cube stop ${id}\n`,
     );
     expect(exitCode).toBe(124);
   });
@@ -259,7 +259,9 @@ describe('cube run', () => {
     await using manager = await startManagerStub({ onSubmit: () => abort.abort() });
     const argv = ['run', '-m', manager.url, '--', 'sleep'];
     const { exitCode, stderr } = await cli(argv, { interrupt: abort.signal });
-    expect(stderr).toContain('cube: Interrupted; sleep is pending and goes on without this');
+    expect(stderr).toContain(
+      'cube: Interrupted, but sleep goes on without this command. It is pending.',
+    );
     expect(exitCode).toBe(130);
   });
 });
