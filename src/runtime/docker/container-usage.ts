@@ -6,8 +6,11 @@ import type { ContainerFinder } from './container-finder.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { Refusal } from './engine-error.ts';
 
-/** So many containers are measured at the same time. */
-const CONCURRENT_MAX = 8;
+/**
+ * So many containers are measured at the same time. Older engines sample once a second for all
+ * who ask, so that each answer takes up to a second, and many cost no more than one.
+ */
+const CONCURRENT_MAX = 64;
 
 const statsSchema = z.object({
   /** By the engine's clock. */
@@ -28,8 +31,8 @@ interface Sample {
 }
 
 /**
- * Measures containers. An engine that is asked for one sample alone answers in milliseconds, but
- * then the difference to the sample before is ours to make.
+ * Measures containers. An engine that is asked for one sample alone need not wait for a second one,
+ * but then the difference to the sample before is ours to make.
  */
 export class ContainerUsage {
   readonly #engine: DockerEngine;
