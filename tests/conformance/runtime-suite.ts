@@ -33,7 +33,7 @@ export interface RuntimeSuiteProvider {
   leftovers?(worker: string, directory: string): Promise<readonly string[]>;
 }
 
-export interface RuntimeCapabilities {
+interface RuntimeCapabilities {
   /** An instance that takes more memory than its spec says is killed. */
   readonly memoryLimits: boolean;
   /** Ports are really taken on this machine, so that another program can be in the way. */

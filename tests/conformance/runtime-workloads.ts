@@ -23,7 +23,7 @@ export type Workload =
   /** A program that does not exist. */
   | { readonly kind: 'missing-program' };
 
-export interface PrintedLine {
+interface PrintedLine {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
 }

@@ -12,7 +12,7 @@ export function toMark(key: InstanceKey): { CUBE_TASK_ID: string; CUBE_ATTEMPT: 
  * The pids of all processes that bear the instance's mark in the environment they were started
  * with: its program and what that started, sessions of their own included.
  */
-export async function findMarkedProcesses(key: InstanceKey): Promise<readonly number[]> {
+async function findMarkedProcesses(key: InstanceKey): Promise<readonly number[]> {
   const wanted = Object.entries(toMark(key)).map(([name, value]) => `\0${name}=${value}\0`);
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(

@@ -54,7 +54,7 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
 }
 
 /** The process with this pid now; undefined where there is none. */
-export async function readProcessStat(pid: number): Promise<ProcessStat | undefined> {
+async function readProcessStat(pid: number): Promise<ProcessStat | undefined> {
   try {
     return parseProcessStat(await readFile(`/proc/${pid}/stat`, 'latin1'));
   } catch {

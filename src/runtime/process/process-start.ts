@@ -36,7 +36,7 @@ export interface StartContext {
 }
 
 /** A process listens by itself, so a port is the same inside and outside. */
-export function toPublishedPorts(spec: TaskSpec): readonly PublishedPort[] {
+function toPublishedPorts(spec: TaskSpec): readonly PublishedPort[] {
   return spec.ports.map(({ container, protocol, address }) => ({
     container,
     host: container,

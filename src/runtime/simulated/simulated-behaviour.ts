@@ -34,7 +34,7 @@ export interface SimulatedBehaviour {
   readonly usage?: { readonly cpu: number; readonly memory: number };
 }
 
-export interface SimulatedOutput {
+interface SimulatedOutput {
   readonly afterMs: number;
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
