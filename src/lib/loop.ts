@@ -15,6 +15,9 @@ export interface LoopOptions {
   readonly retryMsMax?: number;
 }
 
+/** So many failures in a row are told more quietly: with the default pauses, less than a second of them. */
+const ALARMING_FAILURE_COUNT = 3;
+
 /**
  * The one way in which Cube repeats work: passes never overlap, a nudge during a pass leads to
  * one more pass, and a failing pass is repeated with growing pauses. A pass must look at state,
@@ -85,7 +88,9 @@ export class Loop {
     this.#pausing = true;
     this.#timer?.cancel();
     this.#dueAt = Number.POSITIVE_INFINITY;
-    logger.warn({ err: error, loop: name, retryInMs: delayMs }, 'A pass failed; it is repeated.');
+    // What the next tries mend by themselves, such as somebody who is just starting, alarms nobody.
+    const level = this.#failureCount > ALARMING_FAILURE_COUNT ? 'warn' : 'info';
+    logger[level]({ err: error, loop: name, retryInMs: delayMs }, 'A pass failed; it is repeated.');
     this.#arm(delayMs);
   }
 

@@ -57,6 +57,23 @@ describe('loop', () => {
     expect(held.isOverlapped()).toBe(false);
   });
 
+  it('warns only of failures that do not mend by themselves within a few tries', async () => {
+    const levels: string[] = [];
+    const clock = new VirtualClock();
+    const logger = {
+      ...noopLogger,
+      info: () => void levels.push('info'),
+      warn: () => void levels.push('warn'),
+    };
+    const pass = (): void => {
+      throw new Error('not yet');
+    };
+    const loop = new Loop({ name: 'test', clock, logger, pass });
+    loop.nudge();
+    await clock.advance(2000);
+    expect(levels).toEqual(['info', 'info', 'info', 'warn', 'warn']);
+  });
+
   it('runs on its own at its interval', async () => {
     let count = 0;
     const { loop, clock } = makeLoop(() => void count++, { intervalMs: 100 });
