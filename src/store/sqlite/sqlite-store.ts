@@ -129,10 +129,11 @@ export class SqliteStore implements Store {
 
   /** Sends what waits; while it is under way, the next group forms. */
   async #flush(): Promise<void> {
-    // One microtask later, so that the calls of one synchronous burst go together.
-    await null;
+    // Calls of one burst go together, and so do those that follow at once on an answer.
+    await allMicrotasks();
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
       await this.#flushGroup(group);
+      await allMicrotasks();
     }
     this.#flushing = undefined;
   }
@@ -148,6 +149,12 @@ export class SqliteStore implements Store {
       for (const caller of [...callers, ...later]) caller.reject(error);
     }
   }
+}
+
+/** Resolves when whatever can go on now has gone on: a tick asked for by a microtask comes last. */
+async function allMicrotasks(): Promise<void> {
+  await null;
+  await new Promise<void>((resolve) => process.nextTick(resolve));
 }
 
 interface WaitingGroup {
