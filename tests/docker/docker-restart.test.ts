@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { createServer, connect as dial } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { isCubeError } from '../../src/errors/cube-error.ts';
@@ -38,16 +39,16 @@ describe.skipIf(why !== undefined)(`an engine of our own${why ? ` (${why})` : ''
     const abort = new AbortController();
     const events: RuntimeEvent[] = [];
     const reading = collect(runtime, { events, signal: abort.signal });
-    const [long, short] = [script('exec sleep 3600'), script('sleep 1; exit 7')];
+    const [long, short] = [script('exec sleep 3600'), script('sleep 2; exit 7')];
     await runtime.start(long, options);
-    await runtime.start(short, options);
+    const { runtimeId } = await runtime.start(short, options);
     const resyncCount = () => events.filter(({ type }) => type === 'resync').length;
     await eventually('events are read', () => resyncCount() === 1);
+    const { Pid } = (await engine.docker.getContainer(runtimeId).inspect()).State;
     await engine.kill();
     const error = await runtime.list(signal).catch((thrown: unknown) => thrown);
     expect(isCubeError(error, 'runtime-unavailable')).toBe(true);
-    // The short one ends while no engine looks.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await eventually('the short one ends while no engine looks', () => !existsSync(`/proc/${Pid}`));
     await engine.start();
     await eventually('a resync is told', () => resyncCount() === 2);
     expect(await runtime.inspect(short, signal)).toMatchObject({ phase: 'ended', exitCode: 7 });

@@ -10,7 +10,7 @@ import { makeRootFolder } from './docker-image.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 /** How the registry behaves. */
-export type RegistryMood =
+type RegistryMood =
   | 'well'
   /** Knows no image. */
   | 'empty'

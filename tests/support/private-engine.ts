@@ -8,7 +8,8 @@ import { ensureTestImage, TEST_IMAGE } from './docker-image.ts';
 import { eventually } from './eventually.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
-const PROGRAMS = ['/usr/bin/unshare', '/usr/sbin/dockerd', '/usr/bin/mount'];
+const UNSHARE = '/usr/bin/unshare';
+const PROGRAMS = [UNSHARE, '/usr/sbin/dockerd', '/usr/bin/umount'];
 
 /** Why no engine of one's own can be run here; undefined where it can. */
 export function whyNoPrivateEngine(): string | undefined {
@@ -62,7 +63,7 @@ export async function openPrivateEngine(): Promise<PrivateEngine> {
       const log = openSync(at('log'), 'a');
       const flags = `--data-root ${at('data')} --exec-root ${at('run')} -p ${at('pid')} -H unix://${path}`;
       const script = `ip link set lo up; exec dockerd ${flags} --iptables=false --ip-masq=false --storage-driver=vfs`;
-      engine = spawn('unshare', ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
+      engine = spawn(UNSHARE, ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
       closeSync(log);
       await eventually('the private engine answers', () =>
         docker.ping().then(

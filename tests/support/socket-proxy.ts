@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 /** What a proxy does with a request. */
-export type ProxyAction =
+type ProxyAction =
   | 'pass'
   /** The request arrives and is carried out; its reply does not come back. */
   | 'lose-reply'
