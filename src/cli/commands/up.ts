@@ -117,6 +117,7 @@ async function describeUp(io: CliIo, up: Up, flags: UpFlags): Promise<string> {
   const cube = words.commandName(io.environment);
   const greeting = words.formatGreeting(`Cube ${version} is up.`, [
     ['Manager', words.describeReach(up.manager.url, settings)],
+    ['Process', `${process.pid}`],
     ['Data', settings.dataDir],
     ['Store', words.describeStore(settings)],
     ['Scheduler', settings.scheduler],
@@ -138,6 +139,7 @@ function describeAsJson({ settings, manager, workers }: Up): string {
   const { dataDir, store, scheduler } = settings.manager;
   return `${JSON.stringify({
     version,
+    pid: process.pid,
     cluster,
     url: manager.url,
     dataDir,
