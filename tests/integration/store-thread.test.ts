@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { expect, test, vi } from 'vitest';
+import { isCubeError } from '../../src/errors/cube-error.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { eventually } from '../support/eventually.ts';
 import { openTestStore, testCollections, writeTask } from '../support/store-files.ts';
@@ -39,7 +41,8 @@ test('an open store lets the process end, but not before what it was asked is do
   const path = join(directory.path, 'cube.db');
   const storeUrl = new URL('../../src/store/sqlite/sqlite-store.ts', import.meta.url).href;
   const program = `
-    import { openSqliteStore } from ${JSON.stringify(storeUrl)};
+    import { isCubeError } from '../../src/errors/cube-error.ts';
+import { openSqliteStore } from ${JSON.stringify(storeUrl)};
     const collections = ${JSON.stringify(testCollections)};
     const store = await openSqliteStore({ path: ${JSON.stringify(path)}, role: 'manager', collections });
     const put = [{ collection: 'tasks', key: 'a', value: 'x'.repeat(5_000_000) }];
@@ -62,4 +65,34 @@ test('a collection that cannot be a table is a bug of the caller, and nothing is
   await expect(opening).rejects.toMatchObject({ code: 'internal' });
   const store = await openTestStore(path);
   await store.close();
+});
+
+test('a thread that dies ends the store with a word, and the next opening finds what was kept', async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, 'cube.db');
+  const unref = vi.spyOn(Worker.prototype, 'unref');
+  const store = await openTestStore(path);
+  const [thread] = unref.mock.contexts;
+  unref.mockRestore();
+  await writeTask(store, 1);
+  // The end may come before or after the flush of this one.
+  const outcome = writeTask(store, 2).then(
+    () => 'kept',
+    (error: unknown) => (isCubeError(error) ? error.code : error),
+  );
+  if (thread instanceof Worker) await thread.terminate();
+  expect(['kept', 'storage-failed']).toContain(await outcome);
+  for (const call of [() => writeTask(store, 3), () => store.find('tasks', 'a')]) {
+    await expect(call()).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: expect.stringContaining(path),
+    });
+  }
+  await store.close();
+  await expect(store.count('tasks')).rejects.toMatchObject({ code: 'storage-closed' });
+  const again = await openTestStore(path);
+  expect(await again.find('tasks', '000001')).toBeDefined();
+  if ((await outcome) === 'kept') expect(await again.find('tasks', '000002')).toBeDefined();
+  await writeTask(again, 3);
+  await again.close();
 });
