@@ -120,14 +120,22 @@ describe('cube up', () => {
 
   test('names the port that another program holds, and leaves nothing behind', async () => {
     await using directory = await temporaryDirectory();
-    await using stub = await startHttpStub(() => undefined);
+    await using stub = await startHttpStub((_request, response) => void response.end('<html>'));
     const argv = ['up', '--data-dir', directory.path, '--worker-port', '0'];
     const taken = await cli([...argv, '--port', String(stub.port)], { clock, environment });
-    expect(taken.stderr).toContain(`Another program listens on 127.0.0.1:${stub.port} already.`);
+    expect(taken.stderr).toContain(
+      `Another program listens on 127.0.0.1:${stub.port} already. Stop it, or choose another port with --port.`,
+    );
     expect(taken.exitCode).toBe(4);
     // The same directory serves at once, so whatever was opened has been closed.
     await using daemon = await up(directory.path);
     expect(daemon.url).toMatch(/^http:/);
+    const port = new URL(daemon.url).port;
+    const other = ['up', '--data-dir', join(directory.path, 'other'), '--port', '0'];
+    const ours = await cli([...other, '--worker-port', port], { clock, environment });
+    expect(ours.stderr).toContain(
+      `cube: Another Cube serves at ${daemon.url} already. Stop it, or choose another port with --worker-port.\n`,
+    );
   });
 
   test('asks for the token that it was given', async () => {

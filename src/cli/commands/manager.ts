@@ -7,6 +7,7 @@ import {
   addManagerPolicyOptions,
   type DaemonCommandFlags,
 } from '../daemon-options.ts';
+import { explainAddress } from '../explain-address.ts';
 import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 
@@ -53,7 +54,11 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
   const { startManager } = await import('../start-manager.ts');
   const logger = await createDaemonLogger(io, flags.logLevel);
   await prepareDataDirectory(settings.dataDir);
-  const manager = await startManager(settings, { logger, ...hooks });
+  const manager = await startManager(settings, { logger, ...hooks }).catch(
+    async (error: unknown) => {
+      throw await explainAddress(io, { ...settings, flag: '--port' }, error);
+    },
+  );
   return {
     greeting: await describe(io, { flags, settings, manager }),
     async stop() {

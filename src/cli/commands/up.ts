@@ -8,6 +8,7 @@ import {
   addManagerPolicyOptions,
   type DaemonCommandFlags,
 } from '../daemon-options.ts';
+import { explainAddress, type ListeningAddress } from '../explain-address.ts';
 import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningManager } from '../start-manager.ts';
@@ -67,7 +68,14 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
   await prepareDataDirectory(settings.manager.dataDir);
   await using parts = new AsyncDisposableStack();
   const workerPorts = settings.workers.map(({ port }) => port);
-  const manager = await startManager(settings.manager, { logger, ...hooks, ownPorts: workerPorts });
+  const explain = async (address: ListeningAddress, error: unknown): Promise<never> => {
+    throw await explainAddress(io, address, error);
+  };
+  const manager = await startManager(settings.manager, {
+    logger,
+    ...hooks,
+    ownPorts: workerPorts,
+  }).catch((error: unknown) => explain({ ...settings.manager, flag: '--port' }, error));
   parts.defer(() => manager.stop());
   const workers: RunningWorker[] = [];
   for (const workerSettings of settings.workers) {
@@ -81,7 +89,7 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
         ownPorts: [manager.port, ...workerPorts],
         shareCount: settings.workers.length,
       },
-    );
+    ).catch((error: unknown) => explain({ ...workerSettings, flag: '--worker-port' }, error));
     parts.defer(() => worker.stop({ stopTasks: false }));
     workers.push(worker);
   }

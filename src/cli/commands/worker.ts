@@ -3,6 +3,7 @@ import type { WorkerFlags, WorkerSettings } from '../../config/daemon-settings.t
 import type { CliIo } from '../cli-io.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { addDaemonOptions, addMachineOptions, type DaemonCommandFlags } from '../daemon-options.ts';
+import { explainAddress } from '../explain-address.ts';
 import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningWorker } from '../start-worker.ts';
@@ -64,7 +65,11 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
   const logger = await createDaemonLogger(io, flags.logLevel);
   await prepareDataDirectory(settings.dataDir);
   const { environment } = io;
-  const worker = await startWorker(settings, { logger, ...hooks, environment });
+  const worker = await startWorker(settings, { logger, ...hooks, environment }).catch(
+    async (error: unknown) => {
+      throw await explainAddress(io, { ...settings, flag: '--port' }, error);
+    },
+  );
   return {
     greeting: await describe({ flags, settings, worker }),
     async stop() {
