@@ -10,7 +10,9 @@ const bin = join(root, 'node_modules', '.bin');
 const MODULE_COUNT_MIN = 100;
 
 function run(title, command, args) {
-  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
+  const options = { cwd: root, env, encoding: 'utf8', maxBuffer: 1 << 28 };
+  const result = spawnSync(command, args, options);
   if (result.status === 0) {
     console.log(`ok      ${title}`);
     return result.stdout;
@@ -43,3 +45,4 @@ if (cruise !== undefined) {
 }
 run('generated pages are current', join(bin, 'node'), ['scripts/generate-docs.mjs', '--check']);
 run('nothing unused', join(bin, 'knip'), []);
+run('fit to publish', join(bin, 'publint'), ['--strict']);

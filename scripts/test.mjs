@@ -46,6 +46,7 @@ function straceWorks() {
 
 const suites = [
   { project: 'unit', can: true },
+  { project: 'simulation', can: true },
   { project: 'conformance', can: true },
   { project: 'integration', can: process.platform === 'linux', need: 'a Linux machine' },
   {

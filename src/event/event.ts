@@ -11,7 +11,7 @@ import {
   timestampSchema,
 } from '../task/task-status.ts';
 
-export const taskEventTypes = [
+const taskEventTypes = [
   'task-submitted',
   'task-waiting',
   'task-scheduled',
@@ -24,7 +24,7 @@ export const taskEventTypes = [
   'task-pruned',
 ] as const;
 
-export const nodeEventTypes = [
+const nodeEventTypes = [
   'node-joined',
   'node-changed',
   'node-observed',
@@ -33,13 +33,12 @@ export const nodeEventTypes = [
   'node-went-down',
 ] as const;
 
-export const managerEventTypes = ['manager-started', 'events-pruned'] as const;
+const managerEventTypes = ['manager-started', 'events-pruned'] as const;
 
 /** Every type of event, in past tense. The list only grows. */
 export const eventTypes = [...taskEventTypes, ...nodeEventTypes, ...managerEventTypes] as const;
 
 export type TaskEventType = (typeof taskEventTypes)[number];
-export type NodeEventType = (typeof nodeEventTypes)[number];
 export type EventType = (typeof eventTypes)[number];
 
 /**

@@ -40,7 +40,7 @@ export const joinReplySchema = z
 export type JoinReply = Readonly<z.output<typeof joinReplySchema>>;
 
 /** An attempt that is to run. The spec is complete, with secret values. */
-export const runOrderSchema = attemptKeySchema.extend({ spec: taskSpecSchema });
+const runOrderSchema = attemptKeySchema.extend({ spec: taskSpecSchema });
 
 export type RunOrder = Readonly<z.output<typeof runOrderSchema>>;
 
@@ -63,7 +63,7 @@ export const assignmentsSchema = z
 export type Assignments = Readonly<z.output<typeof assignmentsSchema>>;
 
 /** How an attempt ended. */
-export const endedSchema = z.object({
+const endedSchema = z.object({
   exitCode: exitCodeSchema.optional().describe('Absent when it never ran.'),
   reason: reasonSchema,
   output: z.string().max(16_384).optional(),
@@ -72,7 +72,7 @@ export const endedSchema = z.object({
 
 export type Ended = Readonly<z.output<typeof endedSchema>>;
 
-export const attemptPhases = ['preparing', 'running', 'ended'] as const;
+const attemptPhases = ['preparing', 'running', 'ended'] as const;
 
 export type AttemptPhase = (typeof attemptPhases)[number];
 

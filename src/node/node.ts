@@ -30,7 +30,7 @@ export type RuntimeFact = Readonly<z.output<typeof runtimeFactSchema>>;
 
 const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
-export const nodeLabelsSchema = z
+const nodeLabelsSchema = z
   .record(z.string().regex(LABEL_KEY), z.string().max(63))
   .refine((labels) => Object.keys(labels).length <= 100, 'at most 100 labels');
 

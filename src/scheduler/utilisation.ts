@@ -8,7 +8,7 @@ import type { NodeSnapshot } from './scheduler.ts';
  * the same purpose. It never decides whether a task fits. Disk has no default: most tasks keep
  * nothing there.
  */
-export const defaultRequest: Resources = Object.freeze({
+const defaultRequest: Resources = Object.freeze({
   cpu: 0.1,
   memory: 200 * 1024 ** 2,
   disk: 0,

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 
 /** Names of tasks, nodes and volumes: what hosts, containers and files can all bear. */
-export const NAME_WANTED =
-  '1 to 63 letters, digits, "-", "_" or ".", beginning with a letter or digit';
+const NAME_WANTED = '1 to 63 letters, digits, "-", "_" or ".", beginning with a letter or digit';
 
 export const nameSchema: z.ZodString = z
   .string(NAME_WANTED)

@@ -17,7 +17,7 @@ export const rejectionCodes = [
 export type RejectionCode = (typeof rejectionCodes)[number];
 
 /** One reason of one node, with its numbers. */
-export const rejectionSchema = z
+const rejectionSchema = z
   .object({
     code: z.enum(rejectionCodes),
     message: z.string(),

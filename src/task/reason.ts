@@ -34,5 +34,5 @@ export interface Reason {
   readonly code: ReasonCode;
   /** One sentence for a person. */
   readonly message: string;
-  readonly details?: Readonly<Record<string, string | number>>;
+  readonly details?: Readonly<Record<string, string | number>> | undefined;
 }

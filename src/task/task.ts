@@ -42,7 +42,7 @@ export function isPlaced(task: Task): boolean {
 }
 
 /** Shown in place of a secret value. */
-export const REDACTED = '***';
+const REDACTED = '***';
 
 /** The spec with its secret environment values hidden, for every eye but the worker's. */
 export function redactSpec(spec: TaskSpec): TaskSpec {

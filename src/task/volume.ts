@@ -17,8 +17,6 @@ export const volumeSchema = z
   })
   .meta({ id: 'Volume' });
 
-export type Volume = Readonly<z.output<typeof volumeSchema>>;
-
 export const bindSchema = z
   .strictObject({
     source: absolutePath('an absolute path on the node without "..", such as /srv/site'),

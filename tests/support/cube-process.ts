@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { eventually } from './eventually.ts';
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** The command line as it is shipped, on the Node of the checkout. */
-export const CUBE = {
+const CUBE = {
   node: join(root, 'node_modules', '.bin', 'node'),
   bin: join(root, 'bin', 'cube.js'),
 } as const;
@@ -31,32 +31,6 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   });
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
-}
-
-export interface CommandResult {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `cube ARGS` to its end. */
-export function runCube(
-  args: readonly string[],
-  options: { readonly environment?: Record<string, string>; readonly input?: string } = {},
-): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      CUBE.node,
-      [CUBE.bin, ...args],
-      { env: cleanEnvironment(options.environment), timeout: 60_000, maxBuffer: 1 << 26 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : error.code;
-        if (typeof code === 'number') resolve({ exitCode: code, stdout, stderr });
-        else reject(new Error(`cube ${args.join(' ')} did not end: ${stderr}`, { cause: error }));
-      },
-    );
-    child.stdin?.end(options.input ?? '');
-  });
 }
 
 /** A long-running `cube` command, which can be killed and started again as it was. */

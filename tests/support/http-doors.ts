@@ -7,7 +7,7 @@ import { FakeManagerService } from './fake-manager-service.ts';
 import { FakeWorkerService } from './fake-worker-service.ts';
 
 /** Keeps what is logged, to be looked at. */
-export class RecordingLogger implements Logger {
+class RecordingLogger implements Logger {
   readonly lines: { readonly level: string; readonly fields: object; readonly message: string }[] =
     [];
 

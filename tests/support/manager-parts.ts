@@ -9,7 +9,7 @@ import { taskSpecSchema } from '../../src/task/task-spec.ts';
 import { taskId } from './cluster.ts';
 
 /** A repository whose flushes end when the test says so. */
-export class HeldRepository {
+class HeldRepository {
   readonly saves: ManagerChanges[] = [];
   #finish: ((error?: CubeError) => void)[] = [];
 
