@@ -38,5 +38,8 @@ export function addMachineOptions(command: Command): Command {
     .addOption(once('--memory <size>', 'memory that tasks may reserve (default: measured)'))
     .addOption(once('--disk <size>', 'disk that tasks may reserve (default: measured)'))
     .addOption(repeated('--label <key=value>', 'a label of the node, for constraints'))
-    .addOption(repeated('--allow-bind <dir>', 'a directory below which tasks may bind'));
+    .addOption(repeated('--allow-bind <dir>', 'a directory below which tasks may bind'))
+    .addOption(
+      once('--process-user <user>', 'as whom plain processes run (default: as Cube itself)'),
+    );
 }

@@ -1,6 +1,7 @@
+import { hostname } from 'node:os';
 import type { DaemonSettings } from '../config/daemon-settings.ts';
 import type { Environment } from '../config/environment.ts';
-import { isLoopbackHost } from '../config/host.ts';
+import { isLoopbackHost, isWildcardHost, toBaseUrl } from '../config/host.ts';
 import type { NodeFacts } from '../node/node.ts';
 import { formatBytes } from '../task/quantity.ts';
 import { countOf, toPlainText } from './plain-text.ts';
@@ -53,4 +54,18 @@ export function describeRuntimes(facts: NodeFacts): string[] {
 /** The command as it can be typed: in a checkout that npm runs, `cube` is not on the path. */
 export function commandName(environment: Environment): string {
   return environment['npm_lifecycle_event'] === undefined ? 'cube' : 'npx cube';
+}
+
+/** How a worker of this manager is started, from wherever the manager can be reached. */
+export function joinCommand(
+  environment: Environment,
+  settings: DaemonSettings,
+  listening: { readonly url: string; readonly port: number },
+): string {
+  const { host, token } = settings;
+  const cube = commandName(environment);
+  if (isLoopbackHost(host)) return `${cube} worker --manager ${listening.url}`;
+  const url = toBaseUrl(isWildcardHost(host) ? hostname() : host, listening.port);
+  const guard = token === undefined ? '' : ' --token-file FILE';
+  return `${cube} worker --manager ${url} --host 0.0.0.0${guard}`;
 }

@@ -162,6 +162,7 @@ function createRuntimes(settings: WorkerSettings, owner: RuntimeOwner): readonly
     }),
     createProcessRuntime({
       directory: join(settings.dataDir, 'processes'),
+      ...(settings.processUser === undefined ? {} : { user: settings.processUser }),
       worker,
       clock: systemClock,
       random: systemRandom,

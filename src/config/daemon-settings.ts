@@ -42,7 +42,11 @@ export interface WorkerSettings extends DaemonSettings {
   readonly capacity: Partial<Resources>;
   readonly labels: Readonly<Record<string, string>>;
   readonly bindRoots: readonly string[];
+  /** As whom plain processes run; undefined for the worker's own user. */
+  readonly processUser: ProcessUserSetting | undefined;
 }
+
+type ProcessUserSetting = string | { readonly userId: number; readonly groupId: number };
 
 /** The flags of all three commands, as text. */
 interface DaemonFlags {
@@ -69,6 +73,7 @@ export interface WorkerFlags extends DaemonFlags {
   readonly disk?: string;
   readonly label?: readonly string[];
   readonly allowBind?: readonly string[];
+  readonly processUser?: string;
 }
 
 /** Where a daemon listens when neither flag nor variable says so. */
@@ -208,7 +213,7 @@ function resolvePolicy(flags: ManagerFlags): Pick<ManagerSettings, 'scheduler' |
 
 function resolveMachine(
   flags: WorkerFlags,
-): Pick<WorkerSettings, 'capacity' | 'labels' | 'bindRoots'> {
+): Pick<WorkerSettings, 'capacity' | 'labels' | 'bindRoots' | 'processUser'> {
   const cpu = findSetting(settings.cpuCapacity, flags.cpu, {});
   const memory = findSetting(settings.memoryCapacity, flags.memory, {});
   const disk = findSetting(settings.diskCapacity, flags.disk, {});
@@ -224,6 +229,7 @@ function resolveMachine(
     bindRoots: (flags.allowBind ?? []).map((path) =>
       parseSetting(settings.bindRoot, path, '--allow-bind'),
     ),
+    processUser: findSetting(settings.processUser, flags.processUser, {}),
   };
 }
 

@@ -158,3 +158,15 @@ export const bindRoot: Setting<string> = {
   parse: (text) =>
     /^\/[^\0]{0,4000}$/.test(text) && !text.split('/').includes('..') ? text : undefined,
 };
+
+export const processUser: Setting<string | { readonly userId: number; readonly groupId: number }> =
+  {
+    flag: '--process-user',
+    want: 'the name of a user of this machine, or the numbers of a user and a group as 1000:1000',
+    example: 'nobody',
+    parse: (text) => {
+      const [, userId, groupId] = /^(\d{1,10}):(\d{1,10})$/.exec(text) ?? [];
+      if (userId !== undefined) return { userId: Number(userId), groupId: Number(groupId) };
+      return /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/.test(text) ? text : undefined;
+    },
+  };

@@ -79,6 +79,35 @@ describe('cube up', () => {
     expect(modes.size).toBeGreaterThan(4);
   });
 
+  // Only root can become somebody else.
+  test.runIf(process.getuid?.() === 0)('runs processes as the user that it is told', async () => {
+    await using directory = await temporaryDirectory();
+    const closed = join(directory.path, 'data');
+    const refused = await cli(['up', '--data-dir', closed, '--process-user', 'nobody'], { clock });
+    expect(refused.stderr).toContain(`Nobody but its owner can pass through ${directory.path},`);
+    expect(refused.exitCode).toBe(2);
+    await chmod(directory.path, 0o711);
+    await using daemon = await up(closed, '--process-user', 'nobody');
+    const argv = [
+      'run',
+      '-m',
+      daemon.url,
+      '--name',
+      'who',
+      '--restart',
+      'never',
+      '--',
+      'id',
+      '-un',
+    ];
+    expect((await cli(argv, { clock })).exitCode).toBe(0);
+    const name = await eventually('it has said who it is', async () => {
+      const { stdout } = await cli(['logs', 'who', '-m', daemon.url], { clock });
+      return stdout === '' ? undefined : stdout;
+    });
+    expect(name).toBe('nobody\n');
+  });
+
   test('says for people what there is, and what to type next', async () => {
     await using directory = await temporaryDirectory();
     const abort = new AbortController();

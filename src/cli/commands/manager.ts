@@ -94,6 +94,5 @@ async function describe(
     ['Workers', ...(workerAddresses.length > 0 ? workerAddresses : ['those that join'])],
     ['Known', `${countOf(nodeCount, 'node')}, ${countOf(taskCount, 'task')}`],
   ]);
-  const cube = words.commandName(io.environment);
-  return `${greeting}\nA worker joins with:\n  ${cube} worker --manager ${manager.url}\n`;
+  return `${greeting}\nA worker joins with:\n  ${words.joinCommand(io.environment, settings, manager)}\n`;
 }

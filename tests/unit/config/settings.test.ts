@@ -140,6 +140,7 @@ describe('the settings of a worker', () => {
       memory: '1GiB',
       label: ['zone=eu', 'empty='],
       allowBind: ['/srv'],
+      processUser: '1000:1001',
     };
     expect(await resolveWorkerSettings(flags, home, 'box')).toMatchObject({
       managerUrl: 'http://m:5555',
@@ -147,12 +148,14 @@ describe('the settings of a worker', () => {
       capacity: { cpu: 2.5, memory: 1024 ** 3 },
       labels: { zone: 'eu', empty: '' },
       bindRoots: ['/srv'],
+      processUser: { userId: 1000, groupId: 1001 },
     });
   });
 
   test.each([
     [{ cpu: '0' }, '--cpu is "0"; want cores'],
     [{ memory: 'lots' }, '--memory is "lots"; want bytes'],
+    [{ processUser: '-x' }, '--process-user is "-x"; want the name of a user'],
     [{ name: 'a b' }, '--name is "a b"; want 1 to 63 letters'],
     [{ label: ['zone'] }, '--label is "zone"; want key=value'],
     [{ allowBind: ['srv'] }, '--allow-bind is "srv"; want the absolute path'],
