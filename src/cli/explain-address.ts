@@ -35,12 +35,16 @@ export async function explainAddress(
 
 /** Whether what listens there answers as Cube does. */
 async function isCube(io: CliIo, url: string): Promise<boolean> {
+  const abort = new AbortController();
+  const timer = io.clock.setTimer(PROBE_MS, () => abort.abort());
   try {
-    const response = await io.fetch(`${url}/healthz`, { signal: AbortSignal.timeout(PROBE_MS) });
+    const response = await io.fetch(`${url}/healthz`, { signal: abort.signal });
     const answer: unknown = JSON.parse((await response.text()).slice(0, ANSWER_LENGTH_MAX));
     return typeof answer === 'object' && answer !== null && 'healthy' in answer;
   } catch {
     // Whatever it is, it does not speak as Cube does.
     return false;
+  } finally {
+    timer.cancel();
   }
 }
