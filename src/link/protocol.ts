@@ -44,6 +44,16 @@ const runOrderSchema = attemptKeySchema.extend({ spec: taskSpecSchema });
 
 export type RunOrder = Readonly<z.output<typeof runOrderSchema>>;
 
+/** An attempt to stop, remove and forget with all that is left of it. */
+const forgetOrderSchema = attemptKeySchema.extend({
+  dropVolumes: z
+    .boolean()
+    .optional()
+    .describe('Also its anonymous volumes: the task itself is gone. Default: they stay.'),
+});
+
+export type ForgetOrder = Readonly<z.output<typeof forgetOrderSchema>>;
+
 /** Everything the manager wants to change on one worker, in one request: POST /assignments. */
 export const assignmentsSchema = z
   .object({
@@ -53,10 +63,11 @@ export const assignmentsSchema = z
     run: z.array(runOrderSchema).max(1000),
     stop: z.array(attemptKeySchema).max(1000).describe('Attempts that must not run any more.'),
     forget: z
-      .array(attemptKeySchema)
+      .array(forgetOrderSchema)
       .max(1000)
       .describe('Attempts to stop, remove and forget with all that is left of them.'),
     acknowledged: z.int().min(0).describe('Reports up to this sequence are on the disk here.'),
+    heartbeatMs: z.int().min(10).optional().describe('How often the worker is to be heard.'),
   })
   .meta({ id: 'Assignments' });
 

@@ -92,7 +92,8 @@ function planHeld(attempt: HeldAttempt, context: OrdersContext, orders: Orders):
   if (isCurrent || isNeededBySuccessor) {
     if (!attempt.stopOrdered && attempt.phase !== 'ended') orders.stop.push(key);
   } else {
-    orders.forget.push(key);
+    // Only a task that is gone takes what it has written with it, never one that has moved.
+    orders.forget.push(task === undefined ? { ...key, dropVolumes: true } : key);
   }
 }
 

@@ -20,6 +20,7 @@ const attemptRecordSchema = attemptKeySchema.extend({
     .boolean()
     .optional()
     .describe('Nothing is left of it; kept so that a late order cannot start it again.'),
+  dropVolumes: z.boolean().optional().describe('Its anonymous volumes go with it.'),
   observation: observationSchema,
   sequence: z.int().min(0).describe('The sequence of its latest report.'),
   createdAt: timestampSchema,

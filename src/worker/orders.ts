@@ -2,6 +2,7 @@ import { CubeError } from '../errors/cube-error.ts';
 import {
   type Assignments,
   type AttemptKey,
+  type ForgetOrder,
   type Observation,
   PROTOCOL_VERSION,
   type RunOrder,
@@ -132,11 +133,13 @@ class Orders {
     }
   }
 
-  forget(key: AttemptKey): void {
+  forget(order: ForgetOrder): void {
+    const key = { taskId: order.taskId, attempt: order.attempt };
     const record = this.#draft.find(key);
     if (record === undefined) this.#fence(key, 'forgotten');
     else if (record.desired !== 'forgotten' && record.cluster !== STANDALONE) {
-      this.#draft.put({ ...record, desired: 'forgotten' });
+      const volumes = order.dropVolumes === true ? { dropVolumes: true } : {};
+      this.#draft.put({ ...record, ...volumes, desired: 'forgotten' });
     }
   }
 

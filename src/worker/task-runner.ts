@@ -247,11 +247,15 @@ export class TaskRunner {
   }
 
   async #remove(record: AttemptRecord, runtime: Runtime, signal: AbortSignal): Promise<void> {
-    // Another attempt of the task may go on with what this one wrote into anonymous volumes.
-    const others = this.#context.book
-      .ofTask(record.taskId)
-      .filter((one) => one.attempt !== record.attempt && one.gone !== true);
-    await runtime.remove(record, { removeVolumes: others.length === 0, signal });
+    const removeVolumes =
+      record.cluster === STANDALONE ? this.#isLastOfTask(record) : record.dropVolumes === true;
+    await runtime.remove(record, { removeVolumes, signal });
+  }
+
+  /** Another attempt of the task may go on with what this one wrote into anonymous volumes. */
+  #isLastOfTask(record: AttemptRecord): boolean {
+    const attempts = this.#context.book.ofTask(record.taskId);
+    return attempts.every((one) => one.attempt === record.attempt || one.gone === true);
   }
 
   async #observe(

@@ -110,6 +110,20 @@ describe('orders for a worker', () => {
     expect(plan(tasks, attempts)).toEqual({ ...none, ...wanted });
   });
 
+  it('drop anonymous volumes only with a task that is gone, not with one that has moved', () => {
+    const moved = task({ state: 'running', node: 'n2' });
+    const attempts = [held(1), { ...held(4), taskId: taskId(9) }];
+    const { forget } = planOrders(new Map(attempts.map((one) => [heldKey(one), one])), {
+      node: NODE,
+      placed: [],
+      findTask: (id) => (id === moved.id ? moved : undefined),
+    });
+    expect(forget).toEqual([
+      { taskId: taskId(1), attempt: 1 },
+      { taskId: taskId(9), attempt: 4, dropVolumes: true },
+    ]);
+  });
+
   it('never make a request larger than a worker takes', () => {
     const args = Array.from({ length: 20 }, () => 'x'.repeat(32_000));
     const placed = Array.from({ length: 60 }, (_, number) =>

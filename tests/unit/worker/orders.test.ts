@@ -372,6 +372,33 @@ describe('a new attempt', () => {
 });
 
 describe('to forget', () => {
+  test('takes the anonymous volumes along only when told that the task is gone', async () => {
+    const harness = new WorkerHarness();
+    const removals: [number, boolean][] = [];
+    const { clock, random, world } = harness;
+    const runtime = createSimulatedRuntime({
+      name: 'process',
+      worker: WORKER,
+      clock,
+      random,
+      world,
+    });
+    const remove = runtime.remove.bind(runtime);
+    runtime.remove = async (instance, options) => {
+      removals.push([instance.attempt, options.removeVolumes]);
+      await remove(instance, options);
+    };
+    const worker = await harness.boot({ runtimes: [runtime] });
+    await worker.assign(orders({ run: [key(1), key(2)] }));
+    await harness.settle();
+    await worker.assign(orders({ forget: [key(1), { ...key(2), dropVolumes: true }] }));
+    await harness.settle();
+    expect(removals).toEqual([
+      [1, false],
+      [1, true],
+    ]);
+  });
+
   test('stops, removes and leaves nothing but a bar against delayed orders', async () => {
     const harness = new WorkerHarness();
     const worker = await harness.boot();
