@@ -76,7 +76,8 @@ async function setAside(path: string, clock: Clock): Promise<string> {
   const time = new Date(clock.now()).toISOString().replace(/[^0-9T]/g, '');
   const asideName = `damaged-${time}-${name}`;
   for (const file of await readdir(directory)) {
-    if (!file.startsWith(name)) continue;
+    // The guard is the lock that this very process may have to take again: it stays where it is.
+    if (!file.startsWith(name) || file.startsWith(`${name}.guard`)) continue;
     await rename(join(directory, file), join(directory, asideName + file.slice(name.length)));
   }
   return join(directory, asideName);
