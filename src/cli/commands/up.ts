@@ -22,7 +22,8 @@ interface UpFlags extends DaemonCommandFlags, ManagerFlags, WorkerFlags {
 
 const HELP = `
 Runs until Ctrl-C or SIGTERM, and then leaves tasks running: the next "cube up" finds them again.
-A second Ctrl-C ends it at once. With --stop-tasks the tasks are stopped too.
+A second Ctrl-C ends it at once. With --stop-tasks the tasks are stopped too; those whose restart
+policy says so run again with the next start.
 
 Flags go before variables (CUBE_MANAGER_HOST, CUBE_MANAGER_PORT, CUBE_WORKER_HOST,
 CUBE_WORKER_PORT, CUBE_DATA_DIR, CUBE_TOKEN, CUBE_LOG_LEVEL, DOCKER_HOST), and those before
