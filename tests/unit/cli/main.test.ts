@@ -1,8 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { cli } from '../../support/cli.ts';
 import { startHttpStub } from '../../support/http-stub.ts';
+
+/** Shortens the pauses between tries, and leaves time-outs as they are. */
+const impatientClock: Clock = {
+  ...systemClock,
+  setTimer: (delayMs, callback) => systemClock.setTimer(delayMs < 5000 ? 1 : delayMs, callback),
+};
 
 describe('the command line', () => {
   test('tells what there is, with examples and exit codes', async () => {
@@ -87,6 +94,27 @@ describe('the command line', () => {
     expect(stdout).toBe('');
     expect(exitCode).toBe(69);
   });
+
+  test.each([
+    ['run', '--', 'true'],
+    ['stop', 'web'],
+    ['status'],
+    ['status', 'web'],
+    ['node'],
+    ['inspect', 'web'],
+    ['logs', 'web'],
+    ['events'],
+    ['explain', 'web'],
+  ])(
+    'says so, and nothing else, whatever is asked while no manager is there: %s %s',
+    async (command, ...rest) => {
+      const line = [command, '-m', '127.0.0.1:1', ...rest];
+      const { exitCode, stdout, stderr } = await cli(line, { clock: impatientClock });
+      expect(stdout).toBe('');
+      expect(stderr).toContain('cannot be reached');
+      expect(exitCode).toBe(69);
+    },
+  );
 
   test('gives errors as JSON too, on the error output', async () => {
     const { stdout, stderr } = await cli(['status', '--json', '-m', '127.0.0.1:1']);

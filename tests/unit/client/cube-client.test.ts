@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { createCubeClient } from '../../../src/client/cube-client.ts';
+import { CubeError } from '../../../src/errors/cube-error.ts';
 import { VirtualClock } from '../../../src/simulation/virtual-clock.ts';
 import { sendJson, sendProblem, startHttpStub } from '../../support/http-stub.ts';
 import { nodeReplyOf, taskIdOf, taskReplyOf } from '../../support/task-replies.ts';
@@ -124,6 +126,33 @@ describe('what answers badly', () => {
     });
     const client = createCubeClient({ url: stub.url });
     await expect(Array.fromAsync(client.logs('x'))).rejects.toThrow(/longer than 1048576 char/);
+  });
+});
+
+describe('connections', () => {
+  test('are let go of after every kind of answer', async () => {
+    const sockets = new Set<Socket>();
+    let openMax = 0;
+    const page = '<html></html>'.repeat(10_000);
+    await using stub = await startHttpStub(({ url }, response) => {
+      if (response.socket !== null) sockets.add(response.socket);
+      openMax = Math.max(openMax, [...sockets].filter(({ destroyed }) => !destroyed).length);
+      const kind = url.pathname.split('/').at(-1);
+      if (kind === 'ok') sendJson(response, taskReplyOf());
+      else if (kind === 'problem')
+        sendProblem(response, { status: 409, code: 'conflict', detail: page });
+      else if (kind === 'redirect') response.writeHead(302, { location: '/' }).end(page);
+      else response.end(page);
+    });
+    const client = createCubeClient({ url: stub.url });
+    for (let round = 0; round < 25; round += 1) {
+      for (const kind of ['ok', 'problem', 'redirect', 'page']) {
+        await client.get(kind).catch((error: unknown) => expect(error).toBeInstanceOf(CubeError));
+      }
+    }
+    expect(stub.requests).toHaveLength(100);
+    // An answer that is not read to its end would hold its connection until it is collected.
+    expect(openMax).toBeLessThan(10);
   });
 });
 
