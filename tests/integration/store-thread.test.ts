@@ -41,8 +41,7 @@ test('an open store lets the process end, but not before what it was asked is do
   const path = join(directory.path, 'cube.db');
   const storeUrl = new URL('../../src/store/sqlite/sqlite-store.ts', import.meta.url).href;
   const program = `
-    import { isCubeError } from '../../src/errors/cube-error.ts';
-import { openSqliteStore } from ${JSON.stringify(storeUrl)};
+    import { openSqliteStore } from ${JSON.stringify(storeUrl)};
     const collections = ${JSON.stringify(testCollections)};
     const store = await openSqliteStore({ path: ${JSON.stringify(path)}, role: 'manager', collections });
     const put = [{ collection: 'tasks', key: 'a', value: 'x'.repeat(5_000_000) }];
