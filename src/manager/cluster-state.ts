@@ -14,6 +14,8 @@ export interface AppliedEvent {
   readonly event: CubeEvent;
   /** The task after the event; undefined when it was pruned or the event is not of a task. */
   readonly task?: Task | undefined;
+  /** The task before the event; undefined in its first. */
+  readonly taskBefore?: Task | undefined;
   readonly node?: Node | undefined;
 }
 
@@ -27,6 +29,7 @@ export class ClusterState implements StateView {
   readonly #placedByNode = new Map<string, Set<string>>();
   readonly #waiting = new Set<string>();
   readonly #finished = new Set<string>();
+  readonly #prunedIds = new Set<string>();
   readonly #counts: Record<TaskState, number> = {
     pending: 0,
     scheduled: 0,
@@ -94,15 +97,27 @@ export class ClusterState implements StateView {
     return this.#finished;
   }
 
+  /** Ids of the tasks that were pruned, as far as they are kept, oldest first. */
+  get prunedIds(): ReadonlySet<string> {
+    return this.#prunedIds;
+  }
+
+  /** The records of these pruned ids are gone. Only the retention loop calls this. */
+  forgetPruned(ids: readonly string[]): void {
+    for (const id of ids) this.#prunedIds.delete(id);
+  }
+
   /** Fills the state from the store at start. */
   restore(stored: {
     readonly revision: number;
     readonly floor: number;
     readonly tasks: readonly Task[];
     readonly nodes: readonly Node[];
+    readonly prunedIds: readonly string[];
   }): void {
     this.#revision = stored.revision;
     this.#floor = stored.floor;
+    for (const id of stored.prunedIds) this.#prunedIds.add(id);
     let latest = 0;
     const byEnd = [...stored.tasks].sort((a, b) => a.revision - b.revision);
     for (const task of stored.tasks) this.#tasks.set(task.id, task);
@@ -127,6 +142,7 @@ export class ClusterState implements StateView {
       if (before !== undefined) this.#unindex(before);
       if (applied.task === undefined) {
         this.#tasks.delete(event.taskId);
+        this.#prunedIds.add(event.taskId);
       } else {
         this.#tasks.set(event.taskId, applied.task);
         this.#index(applied.task);

@@ -120,7 +120,7 @@ export class Manager {
     await parts.committer.close();
   }
 
-  /** Accepts a task; resolves when it is durable. @throws CubeError `conflict`. */
+  /** Accepts a task; resolves when it is durable. @throws CubeError `conflict` or `pruned`. */
   async submit(
     submission: { readonly id?: string | undefined; readonly spec: TaskSpec },
     origin: { readonly requestId: string },
@@ -129,6 +129,9 @@ export class Manager {
     const id = submission.id ?? this.#options.random.uuid();
     const created = await committer.commit((view) => {
       const existing = view.findTask(id);
+      // Whoever repeats a submission late must not have the task run a second time.
+      const isGone = state.prunedIds.has(id) || state.findTask(id) !== undefined;
+      if (existing === undefined && isGone) throw prunedError(id);
       if (existing !== undefined) {
         assertSameSpec(existing, submission.spec);
         return { drafts: [], result: false };
@@ -156,13 +159,11 @@ export class Manager {
     return this.getTask(id);
   }
 
-  /** @throws CubeError `not-found`, or `pruned` where the log still knows of it. */
+  /** @throws CubeError `not-found`, or `pruned` where its id is still known. */
   async getTask(id: string): Promise<TaskWithAge> {
     const task = this.#started().state.findTask(id);
     if (task !== undefined) return this.#withAge(task);
-    if (await this.#repository.wasPruned(id)) {
-      throw new CubeError('pruned', `Task ${id} has ended and was pruned.`);
-    }
+    if (this.#started().state.prunedIds.has(id)) throw prunedError(id);
     throw new CubeError('not-found', `There is no task ${id}.`, {
       hint: 'See "cube status" for the tasks there are.',
     });
@@ -299,7 +300,7 @@ export class Manager {
 
   #getTask(id: string): Task {
     const task = this.#started().state.findTask(id);
-    if (task === undefined) throw new CubeError('pruned', `Task ${id} has been pruned.`);
+    if (task === undefined) throw prunedError(id);
     return task;
   }
 
@@ -322,6 +323,12 @@ export class Manager {
     }
     parts.log.publish(group.map(({ event }) => event));
   }
+}
+
+function prunedError(id: string): CubeError {
+  return new CubeError('pruned', `Task ${id} has ended and was pruned.`, {
+    hint: 'Submit it under a new id to run it again.',
+  });
 }
 
 /** The manager at a glance. */

@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Node } from '../node/node.ts';
 import { revisionKey } from '../store/collections.ts';
-import type { ManagerRepository } from '../store/manager-repository.ts';
+import { type ManagerRepository, prunedMark, prunedMarkKey } from '../store/manager-repository.ts';
 import type { Json, Put, RecordKey } from '../store/store.ts';
 import type { Task } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -26,6 +26,12 @@ const PASS_MS = 60_000;
 
 /** Removals that share a transaction, so that no pass holds up other commits for long. */
 const BATCH = 500;
+
+/**
+ * Ids of pruned tasks that are kept. A submission that is repeated late, or a worker that comes
+ * back late, may still speak of one; taken for a new task it would run a second time.
+ */
+const PRUNED_IDS_MAX = 100_000;
 
 /** A full log is cut somewhat below its limit, so that not every new event means a cut. */
 const SLACK = 1.1;
@@ -89,18 +95,19 @@ export class RetentionLoop {
       this.#nowMs,
     ).slice(0, BATCH);
     if (ids.length === 0) return false;
+    const forgotten = [...state.prunedIds].slice(
+      0,
+      Math.max(0, state.prunedIds.size + ids.length - PRUNED_IDS_MAX),
+    );
     await committer.commit((view) => {
       const drafts = ids.flatMap((id) => {
         const task = view.findTask(id);
         return task === undefined ? [] : [pruneDraft(task)];
       });
-      const put = drafts.map(({ taskId }) => ({
-        collection: 'base',
-        key: `pruned/${taskId}`,
-        value: true,
-      }));
-      return { drafts, result: undefined, extra: { put } };
+      const put = ids.map((id) => prunedMark(id, state.revision));
+      return { drafts, result: undefined, extra: { put, remove: forgotten.map(prunedMarkKey) } };
     });
+    state.forgetPruned(forgotten);
     return true;
   }
 
@@ -156,10 +163,7 @@ export class RetentionLoop {
       ...[...nodes.values()].map((node) => basePut(`node/${node.name}`, node)),
     ];
     const gone = [...taskIds].filter((id) => !tasks.has(id));
-    const remove = gone.flatMap((id) => [
-      { collection: 'base', key: `task/${id}` },
-      { collection: 'base', key: `pruned/${id}` },
-    ]);
+    const remove = gone.map((id) => ({ collection: 'base', key: `task/${id}` }));
     return { put, remove };
   }
 }

@@ -20,6 +20,8 @@ export interface StoredManagerState {
   /** In the order in which they were submitted. */
   readonly tasks: readonly Task[];
   readonly nodes: readonly Node[];
+  /** Ids of tasks that were pruned, as far as they are kept, oldest first. */
+  readonly prunedIds: readonly string[];
 }
 
 /** One group of changes of the manager's state. */
@@ -33,6 +35,24 @@ export interface ManagerChanges {
 }
 
 const PAGE = 10_000;
+
+/** Records of `base` that say that a task was pruned; its id follows. */
+const PRUNED = 'pruned/';
+
+interface PrunedMark {
+  /** The newest durable revision when that was decided. */
+  readonly after: number;
+}
+
+/** The record that a task of this id was there, so that nobody takes another one for it. */
+export function prunedMark(taskId: string, after: number): Put {
+  return { collection: 'base', key: `${PRUNED}${taskId}`, value: encode({ after }) };
+}
+
+/** The key of that record. */
+export function prunedMarkKey(taskId: string): RecordKey {
+  return { collection: 'base', key: `${PRUNED}${taskId}` };
+}
 
 /**
  * The manager's records as typed values. Values are trusted when they are read back: the store
@@ -54,12 +74,15 @@ export class ManagerRepository {
     return this.#store.sizeBytes();
   }
 
-  /** Everything that a manager keeps in memory. */
+  /**
+   * Everything that a manager keeps in memory. What another manager writes meanwhile may be in it
+   * in part; its events are then newer than `revision`, which `beginReign` finds out.
+   */
   async load(): Promise<StoredManagerState> {
     const reign = await this.#store.find('meta', 'reign');
     this.#reignVersion = reign?.version ?? 0;
-    const floor = await this.#store.find('meta', 'floor');
     const newest = await this.#store.list('events', { reverse: true, limit: 1 });
+    const floor = await this.#store.find('meta', 'floor');
     const tasks = await this.#all<Task>('tasks');
     tasks.sort((a, b) => a.createdRevision - b.createdRevision);
     return {
@@ -68,17 +91,26 @@ export class ManagerRepository {
       revision: newest[0] === undefined ? 0 : decode<CubeEvent>(newest[0]).revision,
       tasks,
       nodes: await this.#all<Node>('nodes'),
+      prunedIds: await this.#prunedIds(),
     };
   }
 
   /**
    * Begins a reign: from here on only this repository can write, since every later write of an
-   * earlier one fails with `storage-conflict`.
+   * earlier one fails with `storage-conflict`. The changes begin with the revision that follows
+   * what was loaded.
+   *
+   * @throws CubeError `storage-conflict`, when another manager has written since `load`.
    */
   async beginReign(reign: Reign, changes: ManagerChanges): Promise<void> {
     const write = toTransaction(changes);
+    const unwritten = changes.events.map(({ revision }) => ({
+      collection: 'events',
+      key: revisionKey(revision),
+      version: 0,
+    }));
     await this.#store.transact({
-      compare: [{ collection: 'meta', key: 'reign', version: this.#reignVersion }],
+      compare: [{ collection: 'meta', key: 'reign', version: this.#reignVersion }, ...unwritten],
       put: [{ collection: 'meta', key: 'reign', value: encode(reign) }, ...(write.put ?? [])],
       remove: write.remove ?? [],
     });
@@ -109,14 +141,9 @@ export class ManagerRepository {
     return this.#store.count('events');
   }
 
-  /** Whether the log still knows that this task was pruned. */
-  async wasPruned(taskId: string): Promise<boolean> {
-    return (await this.#store.find('base', `pruned/${taskId}`)) !== undefined;
-  }
-
   /** The state as of the floor: the fold of all events that were pruned. */
   async base(): Promise<{ readonly tasks: readonly Task[]; readonly nodes: readonly Node[] }> {
-    const records = await this.#allRecords('base');
+    const records = await this.#allRecords('base', '');
     const below = <Value>(prefix: string): Value[] =>
       records.filter((record) => record.key.startsWith(prefix)).map(decode<Value>);
     return { tasks: below<Task>('task/'), nodes: below<Node>('node/') };
@@ -128,18 +155,29 @@ export class ManagerRepository {
   }
 
   async #all<Value>(collection: string): Promise<Value[]> {
-    return (await this.#allRecords(collection)).map(decode<Value>);
+    return (await this.#allRecords(collection, '')).map(decode<Value>);
   }
 
-  async #allRecords(collection: string): Promise<StoredRecord[]> {
+  async #prunedIds(): Promise<string[]> {
+    const records = await this.#allRecords('base', PRUNED);
+    return records
+      .map((record) => ({ id: record.key.slice(PRUNED.length), ...decode<PrunedMark>(record) }))
+      .sort((a, b) => a.after - b.after)
+      .map(({ id }) => id);
+  }
+
+  /** All records whose keys begin with the prefix. */
+  async #allRecords(collection: string, prefix: string): Promise<StoredRecord[]> {
     const records: StoredRecord[] = [];
     for (;;) {
-      const last = records.at(-1);
       const page = await this.#store.list(collection, {
         limit: PAGE,
-        ...(last === undefined ? {} : { after: last.key }),
+        after: records.at(-1)?.key ?? prefix,
       });
-      for (const record of page) records.push(record);
+      for (const record of page) {
+        if (!record.key.startsWith(prefix)) return records;
+        records.push(record);
+      }
       if (page.length < PAGE) return records;
     }
   }

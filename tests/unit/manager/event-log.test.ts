@@ -21,7 +21,7 @@ function event(revision: number): CubeEvent {
 function makeLog(old: number, floor = 0) {
   const stored = Array.from({ length: old - floor }, (_, index) => event(floor + index + 1));
   const state = new ClusterState();
-  state.restore({ revision: old, floor, tasks: [], nodes: [] });
+  state.restore({ revision: old, floor, tasks: [], nodes: [], prunedIds: [] });
   const log = new EventLog(state, {
     events: async (after, limit) =>
       stored.filter(({ revision }) => revision > after).slice(0, Math.min(limit, 3)),
