@@ -122,7 +122,8 @@ export class Committer {
         ...(before === undefined ? {} : { before: before.status.state, previous: before.revision }),
         ...(after === undefined ? {} : { after: after.status.state }),
       };
-      return { event: freeze({ ...stamp, ...draft, ...states }), task: after };
+      const event = freeze({ ...stamp, ...draft, ...states });
+      return { event, task: after, taskBefore: before };
     }
     if (draft.node !== undefined && draft.facts !== undefined) {
       const before = this.view.findNode(draft.node);
@@ -149,8 +150,7 @@ export class Committer {
         continue;
       }
       this.#problem = undefined;
-      for (const one of applied) this.#apply(one);
-      this.#options.publish(applied);
+      this.#takeOver(applied);
       for (const staged of group) staged.resolve();
     }
     this.#flushing = undefined;
@@ -165,6 +165,16 @@ export class Committer {
       length += 1;
     }
     return this.#queue.splice(0, length);
+  }
+
+  /** What follows a flush must not fail: the store is ahead of the state then, and stays so. */
+  #takeOver(applied: readonly AppliedEvent[]): void {
+    try {
+      for (const one of applied) this.#apply(one);
+      this.#options.publish(applied);
+    } catch (cause) {
+      this.#fail([], new CubeError('internal', `The state failed: ${messageOf(cause)}`, { cause }));
+    }
   }
 
   #apply(applied: AppliedEvent): void {

@@ -1,7 +1,7 @@
 import type { CubeError } from '../../src/errors/cube-error.ts';
 import type { CubeEvent, EventDraft } from '../../src/event/event.ts';
 import { type AppliedEvent, ClusterState } from '../../src/manager/cluster-state.ts';
-import { Committer } from '../../src/manager/committer.ts';
+import { Committer, type CommitterOptions } from '../../src/manager/committer.ts';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts';
 import type { ManagerChanges } from '../../src/store/manager-repository.ts';
@@ -36,7 +36,9 @@ export interface CommitterParts {
   readonly fatal: CubeError[];
 }
 
-export function makeCommitter(): CommitterParts {
+export function makeCommitter(
+  options: Partial<Pick<CommitterOptions, 'publish'>> = {},
+): CommitterParts {
   const state = new ClusterState();
   const repository = new HeldRepository();
   const published: CubeEvent[] = [];
@@ -48,6 +50,7 @@ export function makeCommitter(): CommitterParts {
     random: new SeededRandom(1),
     publish: (group: readonly AppliedEvent[]) => published.push(...group.map(({ event }) => event)),
     onFatal: (error) => fatal.push(error),
+    ...options,
   });
   return { state, committer, repository, published, fatal };
 }

@@ -155,4 +155,18 @@ describe('committer', () => {
     await closed;
     expect(await first).toBe('done 1');
   });
+
+  it('ends for good when what is durable cannot be taken over', async () => {
+    const { committer, repository, fatal } = makeCommitter({
+      publish: () => {
+        throw new Error('no more room');
+      },
+    });
+    const done = submit(committer, 1);
+    await drain();
+    repository.finish();
+    await done;
+    expect(fatal).toMatchObject([{ code: 'internal' }]);
+    await expect(submit(committer, 2)).rejects.toMatchObject({ code: 'internal' });
+  });
 });
