@@ -3,6 +3,7 @@ import { type Clock, timestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Liveness, Node } from '../node/node.ts';
+import { isPlaced } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
 import { judgeLiveness, type LivenessLimits, wasAway } from './judge-liveness.ts';
@@ -18,13 +19,23 @@ export interface LivenessLoopOptions {
   readonly connections: ReadonlyMap<string, NodeConnection>;
 }
 
+interface LivenessChange {
+  readonly liveness: Liveness;
+  readonly why: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
 const eventTypes = {
   up: 'node-came-up',
   unreachable: 'node-became-unreachable',
   down: 'node-went-down',
 } as const satisfies Record<Liveness, EventDraft['type']>;
 
-/** Judges how every node is doing, and gives up what was placed on those that are down. */
+/**
+ * Judges how every node is doing, and gives up what is placed on those that are down: also what
+ * was being placed there as it went down, and what is stopped only afterwards.
+ */
 export class LivenessLoop {
   readonly #options: LivenessLoopOptions;
   readonly #loop: Loop;
@@ -66,51 +77,41 @@ export class LivenessLoop {
       for (const connection of connections.values()) connection.forgive();
     }
     this.#lookedAt = now;
-    const changes = state.nodes().flatMap((node) => {
+    const time = timestamp(clock);
+    const drafts = state.nodes().flatMap((node) => {
       const connection = connections.get(node.name);
       if (connection === undefined) return [];
       const { silentMs, settled, problem } = connection;
       const liveness = judgeLiveness({ silentMs, settled, current: node.liveness }, limits);
-      if (liveness === node.liveness) return [];
-      return [{ node, liveness, problem: problem ?? `silent for ${Math.round(silentMs)} ms` }];
+      const why = problem ?? `silent for ${Math.round(silentMs)} ms`;
+      const change =
+        liveness === node.liveness ? [] : [livenessDraft(node, { liveness, why, time })];
+      return liveness === 'down' ? [...change, ...this.#lostOn(node.name, time)] : change;
     });
-    if (changes.length === 0) return;
-    await committer.commit(() => ({
-      drafts: changes.flatMap((change) => this.#drafts(change)),
-      result: undefined,
-    }));
+    if (drafts.length > 0) await committer.commit(() => ({ drafts, result: undefined }));
   }
 
-  #drafts(change: {
-    readonly node: Node;
-    readonly liveness: Liveness;
-    readonly problem: string;
-  }): readonly EventDraft[] {
-    const { clock, state, committer } = this.#options;
-    const { name } = change.node;
-    const time = timestamp(clock);
-    const isUp = change.liveness === 'up';
-    const draft: EventDraft = {
-      type: eventTypes[change.liveness],
-      node: name,
-      facts: {
-        liveness: change.liveness,
-        livenessSince: time,
-        livenessReason: isUp ? null : change.problem,
-      },
-      cause: isUp ? `word of ${name}` : `silence of ${name}`,
-      correlationId: name,
-      actor: 'manager',
-    };
-    if (change.liveness !== 'down') return [draft];
-    const given = [...state.placedOn(name)].flatMap((id) => {
+  /** What becomes of the tasks that are placed on a node that is down. */
+  #lostOn(name: string, time: string): readonly EventDraft[] {
+    const { state, committer } = this.#options;
+    return [...state.placedOn(name)].flatMap((id) => {
       const task = committer.view.findTask(id);
-      const isStillThere =
-        task?.status.node === name &&
-        (task.status.state === 'running' || task.status.state === 'scheduled');
-      return task === undefined || !isStillThere ? [] : [task];
+      const isStillThere = task?.status.node === name && isPlaced(task);
+      return isStillThere ? (judgeNodeLost(task, { node: name, time }) ?? []) : [];
     });
-    const lost = given.flatMap((task) => judgeNodeLost(task, { node: name, time }) ?? []);
-    return [draft, ...lost];
   }
+}
+
+function livenessDraft(node: Node, change: LivenessChange): EventDraft {
+  const { name } = node;
+  const { liveness, why, time } = change;
+  const isUp = liveness === 'up';
+  return {
+    type: eventTypes[liveness],
+    node: name,
+    facts: { liveness, livenessSince: time, livenessReason: isUp ? null : why },
+    cause: isUp ? `word of ${name}` : `silence of ${name}`,
+    correlationId: name,
+    actor: 'manager',
+  };
 }

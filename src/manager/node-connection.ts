@@ -31,6 +31,8 @@ export interface ConnectionOwner {
   addressOf(node: string): string;
   /** Records what was seen of attempts; resolves when that is durable. */
   recordObservations(node: string, seen: readonly Observation[]): Promise<void>;
+  /** @throws CubeError, when the worker that answers is not the node's. */
+  assertIdentity(node: string, list: WorkerList): void;
   /** Settles a full list: also what it leaves out; resolves when that is durable. */
   settle(node: string, list: WorkerList): Promise<void>;
   /** The orders that the worker lacks, given what it has. */
@@ -62,7 +64,11 @@ export class NodeConnection {
   #stats: NodeStats | undefined;
   #acknowledged = 0;
   #acknowledgedSent = 0;
+  /** Since the latest success. */
+  #tries = 0;
   #stream: AbortController | undefined;
+  /** The connection over which the worker has taken a message. */
+  #greeted: AbortController | undefined;
 
   constructor(node: string, owner: ConnectionOwner) {
     this.node = node;
@@ -141,6 +147,8 @@ export class NodeConnection {
     } finally {
       const wasSettled = this.#settled;
       this.#settled = false;
+      // Orders that are still on their way belong to what was known before.
+      stream.abort(new CubeError('unreachable', 'The connection to the worker was lost.'));
       if (wasSettled && !signal.aborted) this.#owner.onConnectionChanged(this.node);
     }
     this.#connectLoop.nudgeAfter(100);
@@ -154,7 +162,10 @@ export class NodeConnection {
     });
     const limitMs = Math.max(2.5 * limits.heartbeatMs, limits.nodeTimeoutMs / 2);
     try {
-      silence.restart(limitMs);
+      // Soon given up at first, for there is time for only a few tries; then with more patience,
+      // for it may be a long list.
+      this.#tries += 1;
+      silence.restart(Math.min(limitMs, limits.heartbeatMs * this.#tries));
       const list = await link.list(address, signal);
       await this.#settle(list);
       silence.restart(limitMs);
@@ -168,6 +179,9 @@ export class NodeConnection {
   }
 
   async #settle(list: WorkerList): Promise<void> {
+    this.#owner.assertIdentity(this.node, list);
+    // It has spoken, even if what it says cannot be recorded now, as on a full disk.
+    this.#heardAt = this.#owner.clock.monotonic();
     await this.#owner.settle(this.node, list);
     this.#held = new Map();
     for (const seen of list.observations) withObservation(this.#held, seen);
@@ -180,6 +194,7 @@ export class NodeConnection {
     this.#recording.clear();
     this.#heardAt = this.#owner.clock.monotonic();
     this.#settled = true;
+    this.#tries = 0;
     this.#problem = undefined;
     this.#owner.onConnectionChanged(this.node);
     this.#dispatchLoop.nudge();
@@ -214,16 +229,29 @@ export class NodeConnection {
 
   async #dispatch(signal: AbortSignal): Promise<void> {
     if (!this.#settled) return;
+    const stream = this.#stream;
     const orders = this.#owner.planOrders(this.node, this.#held);
     const count = orders.run.length + orders.stop.length + orders.forget.length;
     const acknowledged = this.#acknowledged;
-    if (count === 0 && acknowledged === this.#acknowledgedSent) return;
-    const { cluster, epoch } = this.#owner.reign;
+    const isNews = count > 0 || acknowledged !== this.#acknowledgedSent;
+    // The first message of a connection goes out even without orders: from then on the worker
+    // knows the epoch, refuses every earlier one, and is heard as often as it is to be.
+    if (stream === undefined || (this.#greeted === stream && !isNews)) return;
+    const { heartbeatMs } = this.#owner.limits;
     await this.#owner.link.assign(
       this.#owner.addressOf(this.node),
-      { protocol: PROTOCOL_VERSION, cluster, epoch, ...orders, acknowledged },
-      signal,
+      {
+        protocol: PROTOCOL_VERSION,
+        ...this.#owner.reign,
+        ...orders,
+        acknowledged,
+        heartbeatMs,
+      },
+      AbortSignal.any([signal, stream.signal]),
     );
+    // Another list has been taken over since; what it leaves out is ordered again.
+    if (this.#stream !== stream) return;
+    this.#greeted = stream;
     this.#acknowledgedSent = acknowledged;
     this.#held = withOrdersTaken(this.#held, orders);
     // What did not fit, or came meanwhile, follows at once.

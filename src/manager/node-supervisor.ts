@@ -95,10 +95,12 @@ export class NodeSupervisor implements ConnectionOwner {
   }
 
   /** Takes note of what has become durable: new orders, or another address. */
-  onPublished({ event, task, node }: AppliedEvent): void {
+  onPublished({ event, task, taskBefore, node }: AppliedEvent): void {
     if (event.taskId !== undefined) {
-      const name = task?.status.node ?? event.node;
-      if (name !== undefined) this.#connections.get(name)?.nudge();
+      // The node that a task has left has something to forget.
+      for (const name of new Set([task?.status.node, taskBefore?.status.node])) {
+        if (name !== undefined) this.#connections.get(name)?.nudge();
+      }
     } else if (node !== undefined && event.facts?.address !== undefined) {
       this.#connections.get(node.name)?.reconnect();
     }
@@ -131,17 +133,20 @@ export class NodeSupervisor implements ConnectionOwner {
     });
   }
 
+  assertIdentity(node: string, list: WorkerList): void {
+    const { id, name } = list.facts;
+    this.assertCluster(node, list.cluster);
+    const known = this.#options.committer.view.findNode(node);
+    if (known === undefined || (known.id === id && known.name === name)) return;
+    throw new CubeError(
+      'wrong-cluster',
+      `At the address of node ${node} answers worker ${name}, which is another one.`,
+    );
+  }
+
   async settle(node: string, list: WorkerList): Promise<void> {
     const { committer, state, clock } = this.#options;
-    this.assertCluster(node, list.cluster);
     await committer.commit((view) => {
-      const known = view.findNode(node);
-      if (known !== undefined && known.id !== list.facts.id) {
-        throw new CubeError(
-          'wrong-cluster',
-          `At the address of node ${node} answers worker ${list.facts.name} with another identity.`,
-        );
-      }
       const placed = [...state.placedOn(node)].flatMap((id) => view.findTask(id) ?? []);
       const drafts = settleList(list, {
         node,

@@ -143,11 +143,12 @@ export class ScheduleLoop {
         refused.push(id);
         const waiting = waitingDraft(task, placement);
         if (waiting !== undefined) drafts.push(waiting);
-      } else {
+      } else if (view.findNode(chosen) === state.findNode(chosen)) {
         this.#ledger.reserve(asPlaced(task, chosen));
         lastNode = chosen;
         drafts.push(placementDraft(task, chosen, { placement, time: timestamp(clock) }));
       }
+      // Otherwise a change of the node is on its way to the disk; it wakes this loop again.
     }
     return { drafts, result: undefined };
   }

@@ -118,6 +118,7 @@ export class Worker {
     const context = { now: timestamp(clock), pinnedCluster: identity.cluster, findOrphans };
     const before = book.cluster;
     await book.commit((draft) => takeOrders(draft, assignments, context));
+    this.#heartbeatMs = assignments.heartbeatMs ?? this.#heartbeatMs;
     if (before === undefined) this.#saveCluster();
   }
 

@@ -7,14 +7,17 @@ import type { WorkerLink } from '../../src/manager/worker-link.ts';
 import type { Resources } from '../../src/node/node.ts';
 import type { SimulatedPolicy } from '../../src/runtime/simulated/simulated-behaviour.ts';
 import { createSimulatedRuntime } from '../../src/runtime/simulated/simulated-runtime.ts';
-import { SimulatedWorld } from '../../src/runtime/simulated/simulated-world.ts';
+import {
+  type SimulatedRecord,
+  SimulatedWorld,
+} from '../../src/runtime/simulated/simulated-world.ts';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts';
 import type { MemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Transaction } from '../../src/store/store.ts';
 import type { Task } from '../../src/task/task.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
-import { createWorker, type Worker } from '../../src/worker/worker.ts';
+import { createWorker, type ManagerLink, type Worker } from '../../src/worker/worker.ts';
 import { GIB } from './cluster.ts';
 import { Dice } from './dice.ts';
 import { Life } from './mortal.ts';
@@ -26,11 +29,14 @@ export const MANAGER = 'manager';
 
 export interface SimulatedMachine {
   readonly name: string;
-  readonly identity: { readonly id: string };
+  /** As in the identity file, which outlives the store. */
+  identity: { readonly id: string; readonly cluster?: string };
   readonly disk: SimulatedDisk;
   readonly store: MemoryStore;
   readonly capacity: Resources;
   readonly labels: Record<string, string>;
+  /** Whether it presents itself; otherwise it must be on the manager's list. */
+  readonly isAnnounced: boolean;
   life: Life;
   worker: Worker | undefined;
 }
@@ -42,6 +48,8 @@ export interface SimulatedClusterOptions {
   readonly seed?: number;
   /** Told of each transaction of the manager that is on its disk. */
   readonly onWritten?: (transaction: Transaction) => void;
+  /** Told of what truly happens. Default: the world keeps its history. */
+  readonly observe?: (record: SimulatedRecord) => void;
   /** What the process named says. */
   readonly logger?: (process: string) => Logger;
 }
@@ -80,6 +88,7 @@ export class SimulatedCluster implements AsyncDisposable {
       clock: this.clock,
       random: this.random,
       ...(options.policy === undefined ? {} : { policy: options.policy }),
+      ...(options.observe === undefined ? {} : { observe: options.observe }),
     });
   }
 
@@ -142,7 +151,7 @@ export class SimulatedCluster implements AsyncDisposable {
 
   addMachine(
     name: string,
-    more: Partial<Pick<SimulatedMachine, 'capacity' | 'labels'>> = {},
+    more: Partial<Pick<SimulatedMachine, 'capacity' | 'labels' | 'isAnnounced'>> = {},
   ): void {
     const disk = new SimulatedDisk({
       clock: this.clock,
@@ -155,6 +164,7 @@ export class SimulatedCluster implements AsyncDisposable {
       store: disk.store,
       capacity: { cpu: 4, memory: 8 * GIB, disk: 100 * GIB },
       labels: {},
+      isAnnounced: true,
       life: new Life(),
       worker: undefined,
       ...more,
@@ -179,6 +189,9 @@ export class SimulatedCluster implements AsyncDisposable {
       store: machine.disk.open(life),
       runtimes: [runtime('docker'), runtime('process')],
       identity,
+      saveCluster: async (cluster) => {
+        machine.identity = { ...identity, cluster };
+      },
       name,
       address: `http://${name}:5556`,
       capacity,
@@ -189,10 +202,7 @@ export class SimulatedCluster implements AsyncDisposable {
         tcp: async () => ({ healthy: true, detail: 'simulated' }),
       },
       version: 'test',
-      managerLink: {
-        announce: (announcement) =>
-          life.call(() => this.askManager(name, (manager) => manager.join(announcement))),
-      },
+      ...(machine.isAnnounced ? { managerLink: this.#managerLink(name, life) } : {}),
       // As the command line does: the process ends; what runs goes on.
       onFatal: () => this.killWorker(name),
       logger: this.#loggerOf(name),
@@ -273,6 +283,13 @@ export class SimulatedCluster implements AsyncDisposable {
     const machine = this.machines.get(name);
     if (machine === undefined) throw new Error(`There is no machine ${name}.`);
     return machine;
+  }
+
+  #managerLink(name: string, life: Life): ManagerLink {
+    return {
+      announce: (announcement) =>
+        life.call(() => this.askManager(name, (manager) => manager.join(announcement))),
+    };
   }
 
   #loggerOf(process: string): Logger {
