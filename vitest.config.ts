@@ -16,6 +16,7 @@ export default defineConfig({
         'tests/regression/**/*.test.ts',
         'tests/tidy.test.ts',
       ]),
+      project('simulation', ['tests/simulation/**/*.test.ts'], 60_000),
       project('conformance', ['tests/conformance/**/*.test.ts']),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000),
       project('docker', ['tests/docker/**/*.test.ts'], 120_000),

@@ -1,0 +1,185 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isCubeError } from '../../src/errors/cube-error.ts';
+import type { Manager } from '../../src/manager/manager.ts';
+import { isFinal, type Task } from '../../src/task/task.ts';
+import { type TaskSpec, taskSpecSchema } from '../../src/task/task-spec.ts';
+import type { Dice } from '../support/dice.ts';
+import type { SimulatedCluster } from '../support/simulated-cluster.ts';
+import { type LogWatch, plain } from './log-watch.ts';
+import type { Mix } from './mix.ts';
+import { drawSpec } from './workload.ts';
+import type { WorldWatch } from './world-watch.ts';
+
+/** What a client may be told when its request was not carried out, or perhaps was. */
+const honestErrors = [
+  'unreachable',
+  'unavailable',
+  'storage-full',
+  'storage-failed',
+  'storage-conflict',
+  'pruned',
+];
+
+const origin = { requestId: 'client' };
+
+export interface ClientsOptions {
+  readonly cluster: SimulatedCluster;
+  readonly log: LogWatch;
+  readonly world: WorldWatch;
+  readonly mix: Mix;
+  readonly dice: Dice;
+}
+
+/**
+ * People and programs that submit, submit again, stop, list and follow. Each holds what it is
+ * told against the log as it is on the disk at that very moment.
+ */
+export class Clients {
+  readonly violations: string[] = [];
+  /** Submissions that were answered with yes. */
+  readonly accepted = new Set<string>();
+  readonly counts = { submitted: 0, stopped: 0, listed: 0, refused: 0, followed: 0 };
+  readonly #options: ClientsOptions;
+  readonly #specs = new Map<string, TaskSpec>();
+  #cursor = 0;
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+  }
+
+  /** One request of a kind drawn by chance. */
+  request(): void {
+    const { dice, mix } = this.#options;
+    const ids = [...this.#specs.keys()];
+    const what = dice.random.next();
+    if (what < 0.5 && ids.length < mix.taskCount) this.#run(this.#submitNew());
+    else if (ids.length === 0) return;
+    else if (what < 0.7) this.#run(this.#submit(dice.pick(ids)));
+    else if (what < 0.85) this.#run(this.#stop(dice.pick(ids)));
+    else this.#run(this.#list());
+  }
+
+  /** Reads along with the log of a manager until that ends. */
+  follow(manager: Manager, signal: AbortSignal): void {
+    this.#run(this.#follow(manager, signal));
+  }
+
+  /** Everything that may still go on is stopped. */
+  stopAll(): void {
+    for (const id of this.#specs.keys()) this.#run(this.#stop(id));
+  }
+
+  #run(request: Promise<void>): void {
+    request.catch((error: unknown) => {
+      this.counts.refused += 1;
+      if (isCubeError(error) && honestErrors.includes(error.code)) return;
+      this.violations.push(`[honest-error] a client was told: ${String(error)}`);
+    });
+  }
+
+  async #submitNew(): Promise<void> {
+    const { dice, mix, world } = this.#options;
+    const id = dice.random.uuid();
+    const spec = taskSpecSchema.parse(drawSpec(dice, mix));
+    this.#specs.set(id, spec);
+    if (spec.onNodeLost === 'wait') world.atMostOnce.add(id);
+    await this.#submit(id);
+  }
+
+  async #submit(id: string): Promise<void> {
+    const { log, dice } = this.#options;
+    const spec = this.#specs.get(id);
+    if (spec === undefined) return;
+    // Now and then twice at the same time, as by an impatient client.
+    if (dice.chance(0.2)) this.#run(this.#submitOnce(id, spec));
+    await this.#submitOnce(id, spec);
+    this.counts.submitted += 1;
+    if (!log.tasks.has(id) && !log.prunedIds.has(id)) {
+      this.violations.push(`[ack-durable] task ${id} was accepted and is not in the log`);
+    }
+    this.accepted.add(id);
+  }
+
+  async #submitOnce(id: string, spec: TaskSpec): Promise<void> {
+    const { cluster } = this.#options;
+    const reply = await cluster.askManager('client', (one) => one.submit({ id, spec }, origin));
+    this.#checkReply(reply.task);
+  }
+
+  async #stop(id: string): Promise<void> {
+    const { cluster, log } = this.#options;
+    const wasAccepted = this.accepted.has(id);
+    try {
+      const { task } = await cluster.askManager('client', (one) => one.stopTask(id, origin));
+      this.#checkReply(task);
+    } catch (error) {
+      if (isCubeError(error, 'not-found') && (!wasAccepted || log.prunedIds.has(id))) return;
+      throw error;
+    }
+    this.counts.stopped += 1;
+    const task = log.tasks.get(id);
+    if (task !== undefined && task.status.desired !== 'stopped' && !isFinal(task)) {
+      this.violations.push(`[ack-durable] the stop of ${id} was accepted and is not in the log`);
+    }
+  }
+
+  /** Page by page, all that was accepted before is there once. */
+  async #list(): Promise<void> {
+    const { cluster, log } = this.#options;
+    const before = [...this.accepted];
+    const seen = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const query = { limit: 5, ...(cursor === undefined ? {} : { cursor }) };
+      const page = await cluster.askManager('client', async (one) => await one.listTasks(query));
+      for (const { task } of page.items) {
+        if (seen.has(task.id)) this.violations.push(`[page] task ${task.id} was listed twice`);
+        seen.add(task.id);
+        this.#checkReply(task);
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    this.counts.listed += 1;
+    for (const id of before) {
+      if (seen.has(id) || log.prunedIds.has(id)) continue;
+      this.violations.push(`[page] task ${id} was accepted and is not listed`);
+    }
+  }
+
+  /** Nothing in a reply may be ahead of the disk, or other than what is on it. */
+  #checkReply(task: Task): void {
+    const { log } = this.#options;
+    const stored = log.tasks.get(task.id);
+    if (task.revision > log.events.length) {
+      this.violations.push(`[no-phantom] a reply speaks of revision ${task.revision}`);
+    } else if (
+      stored?.revision === task.revision &&
+      !isDeepStrictEqual(plain(task), plain(stored))
+    ) {
+      this.violations.push(`[state-is-fold] a reply shows task ${task.id} otherwise than the log`);
+    }
+  }
+
+  async #follow(manager: Manager, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    let cursor = this.#cursor;
+    try {
+      for await (const event of manager.events(cursor, signal)) {
+        if (event.revision !== cursor + 1) {
+          this.violations.push(`[stream] ${event.revision} came after ${cursor}`);
+        }
+        if (!isDeepStrictEqual(plain(event), plain(log.events[event.revision - 1]))) {
+          this.violations.push(`[no-phantom] revision ${event.revision} is not so on the disk`);
+        }
+        cursor = event.revision;
+        this.#cursor = cursor;
+        this.counts.followed += 1;
+      }
+    } catch (error) {
+      if (!isCubeError(error, 'pruned')) throw error;
+      // Whoever lags too far behind lists anew and goes on from there.
+      this.#cursor = log.events.length;
+      await this.#follow(manager, signal);
+    }
+  }
+}

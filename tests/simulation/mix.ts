@@ -1,0 +1,94 @@
+import { schedulerNames } from '../../src/scheduler/scheduler.ts';
+import { Dice } from '../support/dice.ts';
+import { calm, type NetworkWeather } from '../support/simulated-network.ts';
+
+/** What may be done to a simulated cluster. */
+export const faultKinds = [
+  'manager-killed',
+  'manager-paused',
+  'manager-usurped',
+  'manager-disk-full',
+  'manager-disk-fails',
+  'worker-killed',
+  'worker-paused',
+  'worker-disk-full',
+  'worker-disk-fails',
+  'worker-disk-lost',
+  'machine-rebooted',
+  'cut-off',
+  'cut-one-way',
+  'runtime-away',
+  'events-lost',
+  'instance-killed',
+  'instance-removed',
+  'wall-clock-stepped',
+  'everything-asleep',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What one seed is about: drawn first, so that seeds differ in kind and not only in detail. */
+export interface Mix {
+  readonly nodeCount: number;
+  readonly scheduler: (typeof schedulerNames)[number];
+  readonly nodeTimeoutMs: number;
+  readonly faults: readonly FaultKind[];
+  /** Mean time between two faults, in milliseconds. */
+  readonly faultEveryMs: number;
+  /** Mean time between two requests of clients, in milliseconds. */
+  readonly requestEveryMs: number;
+  readonly taskCount: number;
+  readonly weather: NetworkWeather;
+  readonly diskDelayMs: number;
+  /** Shares of starts that are slow, fail, or succeed without anybody hearing of it. */
+  readonly starts: { readonly slow: number; readonly fail: number; readonly unheard: number };
+  readonly ignoresStop: number;
+  /** How many events and finished tasks are kept. */
+  readonly kept: { readonly events: number; readonly finished: number };
+  /** How long faults go on, in milliseconds. */
+  readonly troubleMs: number;
+}
+
+export function drawMix(seed: number): Mix {
+  const dice = new Dice(seed, 'mix');
+  const isSingle = dice.chance(1 / 3);
+  const only = dice.pick(faultKinds);
+  const drawn = faultKinds.filter(() => dice.chance(0.45));
+  // What runs is found by the worker's records or by the runtime; losing both is too much.
+  const isTooMuch = drawn.includes('worker-disk-lost');
+  const many = drawn.filter((kind) => !(isTooMuch && kind === 'runtime-away'));
+  const isNetworkBad = !isSingle && dice.chance(0.6);
+  const isRough = !isSingle && dice.chance(0.6);
+  return {
+    nodeCount: dice.between(1, 5),
+    scheduler: dice.pick(schedulerNames),
+    nodeTimeoutMs: dice.pick([2000, 5000, 15_000]),
+    faults: isSingle ? [only] : many,
+    faultEveryMs: dice.pick([1000, 4000, 15_000]),
+    requestEveryMs: dice.pick([300, 1500, 6000]),
+    taskCount: dice.pick([8, 25, 50]),
+    weather: isNetworkBad ? drawWeather(dice) : { ...calm, delayMs: 5, timeoutMs: 10_000 },
+    diskDelayMs: dice.pick([0, 3, 40, 400]),
+    starts: isRough
+      ? { slow: dice.pick([0, 0.3]), fail: dice.pick([0, 0.1]), unheard: dice.pick([0, 0.1]) }
+      : { slow: 0, fail: 0, unheard: 0 },
+    ignoresStop: isRough ? dice.pick([0, 0.3]) : 0,
+    kept: dice.pick([
+      { events: 100_000, finished: 10_000 },
+      { events: 60, finished: 5 },
+      { events: 300, finished: 1 },
+    ]),
+    troubleMs: dice.pick([60_000, 180_000, 300_000]),
+  };
+}
+
+function drawWeather(dice: Dice): NetworkWeather {
+  return {
+    loss: dice.pick([0, 0.05, 0.3]),
+    repeat: dice.pick([0, 0.1, 0.5]),
+    delayMs: dice.pick([10, 200, 5000]),
+    lateMs: dice.pick([1000, 60_000]),
+    stall: dice.pick([0, 0.02]),
+    timeoutMs: dice.pick([3000, 30_000]),
+  };
+}

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import { plain } from './log-watch.ts';
+import { leftovers, unsettled } from './settled.ts';
+import { Simulation } from './simulation.ts';
+
+/** What became of one seed. */
+export interface SeedReport {
+  readonly violations: readonly string[];
+  readonly trace: readonly string[];
+  readonly eventCount: number;
+  readonly faults: ReadonlyMap<string, number>;
+  readonly requests: Readonly<Record<string, number>>;
+  readonly virtualMs: number;
+}
+
+/** When everything must have come to rest after the last fault, in milliseconds. */
+const SETTLE_MS = 600_000;
+/** For so long nothing more may happen then. */
+const REST_MS = 600_000;
+
+/**
+ * Runs one seed: first trouble, then rest. Whatever happened, all that was accepted must be known,
+ * nothing may run that should not, and everything must come to rest by itself.
+ */
+export async function runSeed(seed: number, isTraced = false): Promise<SeedReport> {
+  await using simulation = new Simulation(seed, isTraced);
+  await simulation.makeTrouble();
+  const violations = [...simulation.violations];
+  if (violations.length === 0) {
+    simulation.heal();
+    violations.push(...(await settle(simulation)), ...simulation.violations);
+  }
+  if (violations.length === 0) violations.push(...(await rest(simulation)));
+  if (violations.length === 0) violations.push(...(await startAnew(simulation)));
+  const { log, faults, clients, trace, cluster } = simulation;
+  return {
+    violations,
+    trace,
+    eventCount: log.events.length,
+    faults: faults.counts,
+    requests: clients.counts,
+    virtualMs: cluster.clock.monotonic(),
+  };
+}
+
+async function settle(simulation: Simulation): Promise<readonly string[]> {
+  const { cluster } = simulation;
+  const end = cluster.clock.monotonic() + SETTLE_MS;
+  while (cluster.clock.monotonic() < end && simulation.violations.length === 0) {
+    await simulation.advance(5000);
+    if (unsettled(simulation).length === 0) return [];
+  }
+  return unsettled(simulation);
+}
+
+/** Nothing happens any more, and nothing is left of what is over. */
+async function rest(simulation: Simulation): Promise<readonly string[]> {
+  const { log, world } = simulation;
+  await simulation.advance(120_000);
+  const before = { events: log.events.length, world: world.history.length };
+  await simulation.advance(REST_MS);
+  const events = log.events
+    .slice(before.events)
+    .filter(({ type }) => type !== 'events-pruned' && type !== 'task-pruned');
+  return [
+    ...simulation.violations,
+    ...unsettled(simulation),
+    ...events.map((event) => `[quiesce] ${JSON.stringify(event).slice(0, 300)}`),
+    ...world.history.slice(before.world).map((one) => `[quiesce] ${JSON.stringify(one)}`),
+    ...(await leftovers(simulation)),
+  ];
+}
+
+/** A manager and workers that start anew know the same, and touch nothing. */
+async function startAnew(simulation: Simulation): Promise<readonly string[]> {
+  const { cluster, world, log } = simulation;
+  const violations = [...(await knownOtherwise(simulation))];
+  const before = world.history.length;
+  cluster.killManager();
+  for (const name of cluster.machines.keys()) cluster.killWorker(name);
+  await simulation.advance(60_000);
+  violations.push(...(await knownOtherwise(simulation)), ...unsettled(simulation));
+  for (const record of world.history.slice(before)) {
+    violations.push(`[undisturbed] ${JSON.stringify(record)}`);
+  }
+  for (const id of simulation.clients.accepted) {
+    if (!log.tasks.has(id) && !log.prunedIds.has(id))
+      violations.push(`[ack-durable] ${id} is lost`);
+  }
+  return [...violations, ...simulation.violations];
+}
+
+/** Where the manager knows something otherwise than by the fold of the log. */
+async function knownOtherwise({ cluster, log }: Simulation): Promise<readonly string[]> {
+  const { items } = await cluster.manager.listTasks({ limit: 1000 });
+  const known = new Map(items.map(({ task }) => [task.id, task]));
+  const ids = new Set([...known.keys(), ...log.tasks.keys()]);
+  const tasks = [...ids].filter(
+    (id) => !isDeepStrictEqual(plain(known.get(id)), plain(log.tasks.get(id))),
+  );
+  const nodes = cluster.manager
+    .listNodes()
+    .filter(({ node }) => !isDeepStrictEqual(plain(node), plain(log.nodes.get(node.name))));
+  return [
+    ...tasks.map((id) => `[state-is-fold] task ${id} is known otherwise`),
+    ...nodes.map(({ node }) => `[state-is-fold] node ${node.name} is known otherwise`),
+  ];
+}

@@ -1,0 +1,88 @@
+import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
+import { decide } from '../../src/scheduler/decide.ts';
+import { createSnapshot } from '../../src/scheduler/ledger.ts';
+import { isFinal, type Task } from '../../src/task/task.ts';
+import type { SimulatedCluster } from '../support/simulated-cluster.ts';
+import type { LogWatch } from './log-watch.ts';
+import type { WorldWatch } from './world-watch.ts';
+
+export interface SettledContext {
+  readonly cluster: SimulatedCluster;
+  readonly log: LogWatch;
+  readonly world: WorldWatch;
+}
+
+/** What is not yet as it should be once all faults are over; nothing when all has settled. */
+export function unsettled(context: SettledContext): readonly string[] {
+  const { log } = context;
+  const nodes = [...log.nodes.values()].filter(({ liveness }) => liveness !== 'up');
+  return [
+    ...nodes.map(({ name, liveness }) => `[quiesce] node ${name} is ${liveness}`),
+    ...[...log.tasks.values()].flatMap((task) => unsettledTask(task, log) ?? []),
+    ...differences(context),
+  ];
+}
+
+function unsettledTask(task: Task, log: LogWatch): string | undefined {
+  const { state, desired, restartDelayMs } = task.status;
+  const name = `task ${task.id} (${task.spec.name})`;
+  if (isFinal(task)) return undefined;
+  if (desired === 'stopped') return `[stop-wins] ${name} was stopped and is ${state}`;
+  if (state === 'running') {
+    return task.spec.name === 'job' ? `[quiesce] ${name} has not ended` : undefined;
+  }
+  if (state === 'scheduled') return `[quiesce] ${name} is ${state}`;
+  const snapshot = createSnapshot({
+    nodes: log.nodes.values(),
+    tasks: log.tasks.values(),
+    lastNode: undefined,
+  });
+  const { chosen } = decide(createScheduler('epvm'), task, snapshot);
+  if (chosen === undefined) return undefined;
+  return `[work-conserving] ${name} is ${state} (due after ${restartDelayMs} ms), and fits ${chosen}`;
+}
+
+/** Where what runs is not what the log says. */
+function differences({ cluster, log, world }: SettledContext): readonly string[] {
+  const names = new Map([...cluster.machines.values()].map((one) => [one.identity.id, one.name]));
+  const really = new Set(
+    world
+      .running()
+      .map(({ taskId, attempt, worker }) => `${taskId}/${attempt}@${names.get(worker)}`),
+  );
+  const said = new Set(
+    [...log.tasks.values()]
+      .filter(({ status }) => status.state === 'running')
+      .map(({ id, status }) => `${id}/${status.attempt}@${status.node}`),
+  );
+  return [
+    ...[...really].filter((one) => !said.has(one)).map((one) => `[no-unknown] ${one} runs`),
+    ...[...said]
+      .filter((one) => !really.has(one))
+      .map((one) => `[running-true] ${one} does not run`),
+  ];
+}
+
+/** What is left of attempts that are over, on the machines. */
+export async function leftovers({ cluster, log }: SettledContext): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { name, identity, store } of cluster.machines.values()) {
+    const isWanted = (taskId: string, attempt: number): boolean => {
+      const status = log.tasks.get(taskId)?.status;
+      return status?.attempt === attempt && status.node === name;
+    };
+    for (const runtime of ['docker', 'process'] as const) {
+      for (const { key } of cluster.world.scope(identity.id, runtime).instances.values()) {
+        if (isWanted(key.taskId, key.attempt)) continue;
+        found.push(`[no-unknown] instance ${key.taskId}/${key.attempt} is left on ${name}`);
+      }
+    }
+    for (const { key, value } of await store.list('attempts', { limit: 10_000 })) {
+      const record = value as { readonly gone?: boolean };
+      const [taskId = '', attempt] = key.split('/');
+      if (record.gone === true || isWanted(taskId, Number(attempt))) continue;
+      found.push(`[bounded] the record of ${key} is left on ${name}`);
+    }
+  }
+  return found;
+}
