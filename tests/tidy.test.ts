@@ -128,6 +128,21 @@ describe('tidiness', () => {
     expect(dead).toEqual([]);
   });
 
+  it('names only tests that exist, where it says what keeps a defect out', () => {
+    const cells = [
+      ...read('docs/reference.md').matchAll(/\]\(\.\.\/(tests\/[^)]+)\) ((?:“[^”]+”(?:, )?)+)/g),
+    ];
+    const cited = cells.flatMap(([, path = '', names = '']) =>
+      [...names.matchAll(/“([^”]+)”/g)].map(([, name = '']) => ({ path, name })),
+    );
+    expect(cited.length).toBeGreaterThan(109);
+    const missing = cited.filter(({ path, name }) => {
+      const titles = titlesIn(path);
+      return !name.split(' > ').every((part) => titles.some((title) => title.test(part)));
+    });
+    expect(missing).toEqual([]);
+  });
+
   it('gives every decision record a status', () => {
     const records = docs.filter((path) => path.startsWith(join('docs', 'adr')));
     const without = records.filter((path) => !/^Status: (accepted|superseded)/m.test(read(path)));
@@ -145,4 +160,20 @@ describe('tidiness', () => {
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Whatever text in a file may be the title of a test, its placeholders standing for anything. */
+function titlesIn(path: string): RegExp[] {
+  const literal = /'((?:[^'\\\n]|\\.)+)'|"((?:[^"\\\n]|\\.)+)"|`((?:[^`\\\n]|\\.)+)`/g;
+  const placeholder = /%[sdifj#]|\$\{[^}]*\}|\$[a-z]\w*/gi;
+  return [...read(path).matchAll(literal)].flatMap((match) => {
+    const text = (match[1] ?? match[2] ?? match[3] ?? '').replace(/\\(.)/g, '$1');
+    const parts = text.split(placeholder);
+    if (parts.every((part) => part === '')) return [];
+    return [new RegExp(`^${parts.map(escaped).join('.+')}$`)];
+  });
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
