@@ -35,7 +35,7 @@ export async function openForProcessUser(path: string): Promise<void> {
 
 /**
  * Sees to it that the data directory is there, for its owner alone. One that is there already
- * keeps its mode, unless others could write to it: then it is refused.
+ * keeps its mode. It is refused when others could write to it, or when it is another user's.
  *
  * @throws CubeError `configuration` or `storage-full` that says what is in the way.
  */
@@ -62,8 +62,8 @@ async function assertUsable(path: string): Promise<void> {
   if (!stats.isDirectory()) throw refuse(path, 'is a file');
   const user = process.getuid?.();
   if (user === undefined) return;
-  if (user !== 0 && stats.uid !== user)
-    throw refuse(path, `belongs to another user (${stats.uid})`);
+  // Not even root: the owner could put in place what root then reads, and runs.
+  if (stats.uid !== user) throw refuse(path, `belongs to another user (${stats.uid})`);
   if ((stats.mode & 0o022) === 0) return;
   const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
   throw new CubeError(

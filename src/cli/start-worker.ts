@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createManagerLinkClient } from '../client/worker-client.ts';
 import type { WorkerSettings } from '../config/daemon-settings.ts';
 import { type Environment, findVariable } from '../config/environment.ts';
@@ -158,7 +158,10 @@ function createRuntimes(settings: WorkerSettings, owner: RuntimeOwner): readonly
       ...(home === undefined ? {} : { home }),
       ...(uid === undefined ? {} : { uid }),
       bindRoots: settings.bindRoots,
-      forbiddenPaths: [settings.dataDir],
+      forbiddenPaths: [
+        ...settings.privatePaths,
+        ...(certPath === undefined ? [] : [resolve(certPath)]),
+      ],
     }),
     createProcessRuntime({
       directory: join(settings.dataDir, 'processes'),

@@ -23,6 +23,8 @@ export interface DaemonSettings {
   readonly allowRemoteProcess: boolean;
   /** Names by which clients may call, beside the machine's addresses. */
   readonly names: readonly string[];
+  /** Absolute paths that no task is ever shown: all data of this Cube, and its token. */
+  readonly privatePaths: readonly string[];
 }
 
 export interface ManagerSettings extends DaemonSettings {
@@ -171,8 +173,10 @@ async function resolveCommon(
   const host = findSetting(place.host, flags.host, environment) ?? DEFAULT_HOST;
   const token = await findToken(flags.tokenFile, environment);
   assertGuarded(host, token);
+  const dataDir = resolveDataDir(flags.dataDir, environment);
   return {
-    dataDir: resolveDataDir(flags.dataDir, environment),
+    dataDir,
+    privatePaths: flags.tokenFile === undefined ? [dataDir] : [dataDir, resolve(flags.tokenFile)],
     host,
     port: findSetting(place.port, flags.port, environment) ?? place.defaultPort,
     token,

@@ -54,6 +54,7 @@ describe('the settings of a manager', () => {
   test('have safe defaults', async () => {
     expect(await resolveManagerSettings({}, home)).toEqual({
       dataDir: '/home/u/.cube',
+      privatePaths: ['/home/u/.cube'],
       host: '127.0.0.1',
       port: 5555,
       token: undefined,
@@ -178,6 +179,16 @@ describe('the settings of both together', () => {
       { name: 'worker-1', host: '127.0.0.1', port: 6000, dataDir: '/home/u/.cube/worker-1' },
       { name: 'worker-2', host: '127.0.0.1', port: 6001, dataDir: '/home/u/.cube/worker-2' },
     ]);
+  });
+
+  test('keep all data and the token from every task', async () => {
+    await using directory = await temporaryDirectory();
+    const tokenFile = join(directory.path, 'token');
+    await writeFile(tokenFile, token, { mode: 0o600 });
+    const { workers } = await resolveUpSettings({ workers: '2', tokenFile }, home);
+    for (const { privatePaths } of workers) {
+      expect(privatePaths).toEqual(['/home/u/.cube', tokenFile]);
+    }
   });
 
   test('keep workers on loopback when the manager is opened', async () => {
