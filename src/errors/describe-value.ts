@@ -19,7 +19,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
     if (typeof step === 'number') text += `[${step}]`;
     else if (/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(String(step))) {
       text += text === '' ? String(step) : `.${String(step)}`;
-    } else text += `[${quoteText(String(step))}]`;
+    } else text += `[${quoteKey(String(step))}]`;
   }
   return text;
 }
@@ -37,6 +37,19 @@ export function describeValue(value: unknown, path: readonly PropertyKey[]): str
   return typeof value === 'string' ? quoteText(value) : String(value);
 }
 
+/** A key; without what follows a "=", since `KEY=value` may have been put where a key belongs. */
+export function quoteKey(key: string): string {
+  const end = key.indexOf('=');
+  return quoteText(end === -1 ? key : `${key.slice(0, end)}=…`);
+}
+
+const PRIVATE_KEY = /^env|secret|password|token/i;
+
 function isPrivate(path: readonly PropertyKey[]): boolean {
-  return path.some((step) => /^env|secret|password|token/i.test(String(step)));
+  return path.some((step) => PRIVATE_KEY.test(String(step)));
+}
+
+/** Whether a JSON text, which may be broken, has a field whose value is not to be repeated. */
+export function isPrivateText(text: string): boolean {
+  return /"env|secret|password|token/i.test(text);
 }

@@ -46,7 +46,10 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The worker or the message belongs to another cluster.',
   },
-  'name-taken': { retryable: false, meaning: 'Another live worker holds this node name.' },
+  'name-taken': {
+    retryable: false,
+    meaning: 'The node name belongs to another worker, or this worker to another name.',
+  },
   unavailable: { retryable: true, meaning: 'It is starting, stopping or cut off; try again.' },
   unreachable: { retryable: true, meaning: 'Nothing answered at the address.' },
   'bad-reply': { retryable: true, meaning: 'Something answered, but not as Cube does.' },

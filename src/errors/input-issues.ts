@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { CubeError, type InputIssue } from './cube-error.ts';
-import { describeValue, formatPath, quoteText } from './describe-value.ts';
+import { describeValue, formatPath, quoteKey } from './describe-value.ts';
 import { suggest } from './suggest.ts';
 
 /** More than these help nobody. */
@@ -55,7 +55,7 @@ function toIssue(issue: z.core.$ZodIssue, input: unknown): InputIssue {
   const example = issue.code === 'custom' ? issue.params?.['example'] : undefined;
   return {
     field: formatPath(path),
-    got: isKey ? quoteText(String(path.at(-1))) : describeValue(value, path),
+    got: isKey ? quoteKey(String(path.at(-1))) : describeValue(value, path),
     want: `${inner?.message ?? wantOf(issue)}${meantValue(issue, value)}`,
     ...(typeof example === 'string' ? { example } : {}),
   };
@@ -91,9 +91,10 @@ function unknownFields(
   schema: z.ZodType,
 ): readonly InputIssue[] {
   const known = knownFields(schema, issue.path);
-  return issue.keys.map((key) => {
+  return issue.keys.map((key, index) => {
     const path = [...issue.path, key];
-    const meant = suggest(key, known);
+    // The comparisons cost time, and more than the first few are not shown.
+    const meant = index < ISSUE_COUNT_MAX ? suggest(key, known) : undefined;
     return {
       field: formatPath(path),
       got: describeValue(locate(input, path).value, path),

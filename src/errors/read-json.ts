@@ -1,6 +1,6 @@
 import { findJsonFault, type JsonFault, type JsonLimits } from '../lib/json-fault.ts';
 import { CubeError } from './cube-error.ts';
-import { formatPath, quoteText } from './describe-value.ts';
+import { formatPath, isPrivateText, quoteText } from './describe-value.ts';
 import { invalidInput } from './input-issues.ts';
 
 /** How deep and how wide a JSON input may be, wherever it comes from. */
@@ -58,10 +58,14 @@ function placeOf(text: string, position: number): { line: number; column: number
   return { line, column: position - before.lastIndexOf('\n') };
 }
 
-/** Up to 20 characters on both sides of the place. */
+/**
+ * Up to 20 characters on both sides of the place. Of a text that may hold a secret only the
+ * punctuation is shown: that suffices to find the place, and errors end up in logs.
+ */
 function surroundings(text: string, position: number): string {
   const near = text.slice(Math.max(0, position - 20), position + 20);
-  return near === '' ? 'the end' : quoteText(near);
+  if (near === '') return 'the end';
+  return quoteText(isPrivateText(text) ? near.replace(/[^\s{}[\]:,"]/g, '*') : near);
 }
 
 function shorten(path: string): string {

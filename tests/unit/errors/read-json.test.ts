@@ -42,4 +42,22 @@ describe('readJson', () => {
     expect(error.code).toBe('invalid-input');
     expect(error.issues[0]?.field).toBe('env.__proto__');
   });
+
+  const SECRET = 'hunter2-xyzzy';
+
+  it.each([
+    `{"env":{"PW":{"secret":"${SECRET}"}},}`,
+    `{"env":{"PW":{"secret":"${SECRET}" "x"`,
+    `{"env":{"PW":{"secret":"${SECRET}`,
+    `{"env":{"PW":"${SECRET}\u0001"}}`,
+    `{"a" 1,"env":{"PW":"${SECRET}"}}`,
+    `{"env":{"PW":{"secret":"${SECRET}","secret":"${SECRET}"}}}`,
+    `{"password":"${SECRET}","constructor":1}`,
+    `{"token":"${SECRET}","n":1e999}`,
+    `{"env":${'['.repeat(20)}"${SECRET}",[`,
+  ])('shows the place in %j without the secret next to it', (text) => {
+    const error = refusal(Buffer.from(text));
+    expect(JSON.stringify([error.message, error.issues, error.hint])).not.toContain('hunter2');
+    expect(error.message).toMatch(/line 1, column \d+/);
+  });
 });

@@ -16,6 +16,13 @@ const wrong = [
   { ...right, Env: SECRET },
   { ...right, name: '' },
   { ...right, secret: SECRET },
+  { ...right, env: { [`PASSWORD=${SECRET}`]: '' } },
+];
+
+/** What is no JSON, with the secret next to the fault. */
+const broken = [
+  `{"env":{"PASSWORD":{"secret":"${SECRET}"}},}`,
+  `{"env":{"PASSWORD":{"secret":"${SECRET}`,
 ];
 
 describe('a secret', () => {
@@ -25,15 +32,16 @@ describe('a secret', () => {
   ] as const)('that the %s is given comes out nowhere', async (_, open) => {
     await using opened = await open();
     const seen: string[] = [];
-    const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) => {
-      const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
+    const ask = async (method: 'GET' | 'POST' | 'DELETE', url: string, body?: object | string) => {
+      const text = typeof body === 'object' ? JSON.stringify(body) : body;
+      const payload = text === undefined ? {} : { payload: text };
       const reply = await opened.server.inject({ method, url, ...payload });
       seen.push(`${method} ${url}: ${JSON.stringify(reply.headers)} ${reply.body}`);
       return reply.statusCode;
     };
     expect(await ask('POST', '/tasks', right)).toBe(201);
     expect(await ask('POST', '/tasks', right)).toBe(200);
-    for (const input of wrong) expect(await ask('POST', '/tasks', input)).toBe(400);
+    for (const input of [...wrong, ...broken]) expect(await ask('POST', '/tasks', input)).toBe(400);
     await ask('POST', '/tasks', { ...right, name: 'other' });
     for (const route of opened.server.routes) {
       if (route.method !== 'GET' || route.path === '/reports') continue;

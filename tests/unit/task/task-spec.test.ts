@@ -75,7 +75,7 @@ const rows: readonly Row[] = [
   [{ ...job, args: ['\ud800'] }, 'args[0]', '"\\ud800"', 'a string of at most 32,768 characters'],
   [{ ...job, env: { A: 1 } }, 'env.A', 'a number (not shown)', ENV_VALUE],
   [{ ...job, env: { '1A': 'x' } }, 'env["1A"]', '"1A"', 'a key of letters, digits and "_"'],
-  [{ ...job, env: { 'A=B': 'x' } }, 'env["A=B"]', '"A=B"', 'a key of letters, digits and "_"'],
+  [{ ...job, env: { 'A=B': 'x' } }, 'env["A=…"]', '"A=…"', 'a key of letters, digits and "_"'],
   [{ ...job, env: { '': 'x' } }, 'env[""]', '""', 'a key of letters, digits and "_"'],
   [
     { ...job, env: { A: 'x'.repeat(32_769) } },
