@@ -34,12 +34,32 @@ const nodeLabelsSchema = z
   .record(z.string().regex(LABEL_KEY), z.string().max(63))
   .refine((labels) => Object.keys(labels).length <= 100, 'at most 100 labels');
 
+const ADDRESS_WANTED =
+  'an address such as http://10.0.0.5:5556, without user, query and fragment, and not link-local';
+
+/**
+ * The manager sends its token there, so it is nothing but a server's address; and never one of
+ * those at which clouds hand out credentials.
+ */
+function isWorkerAddress(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return false;
+  if (`${url.username}${url.password}${url.search}${url.hash}` !== '') return false;
+  return !/^(?:169\.254\.|\[fe[89ab]|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.)/.test(
+    url.hostname,
+  );
+}
+
 /** What a worker says of itself when it joins. */
 export const nodeFactsSchema = z
   .object({
     id: z.uuid().describe('The identity that the worker keeps in its data directory.'),
     name: nameSchema.describe('Unique in the cluster.'),
-    address: z.url().describe('Where the worker listens, as http://host:port.'),
+    address: z
+      .url(ADDRESS_WANTED)
+      .max(1000, ADDRESS_WANTED)
+      .refine(isWorkerAddress, ADDRESS_WANTED)
+      .describe('Where the worker listens, as http://host:port.'),
     capacity: resourcesSchema,
     labels: nodeLabelsSchema,
     runtimes: z.array(runtimeFactSchema).max(10),
