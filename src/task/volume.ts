@@ -11,7 +11,9 @@ const absolutePath = (wanted: string): z.ZodString =>
 
 export const volumeSchema = z
   .strictObject({
-    name: nameSchema.describe('The volume; it is made where it does not exist.'),
+    name: nameSchema.describe(
+      'The volume; it is made where it does not exist. One made by others needs the label `cube.volume=named`.',
+    ),
     target: absolutePath(TARGET_WANTED),
     readOnly: z.boolean('true or false').default(false),
   })

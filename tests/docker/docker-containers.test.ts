@@ -269,6 +269,33 @@ describe('volumes', () => {
     expect(Labels).toMatchObject({ 'cube.worker': bench.worker, 'cube.volume': 'named' });
   });
 
+  test('of other programs are refused, unless they were made for tasks', async () => {
+    await using bench = await openDockerBench();
+    const name = `cube-test-foreign-${bench.worker.slice(0, 8)}`;
+    const volumes = [{ name, target: '/data' }];
+    const DriverOpts = { type: 'none', device: '/etc', o: 'bind' };
+    const foreign = { Name: name, Driver: 'local', DriverOpts };
+    await bench.docker.createVolume(foreign);
+    try {
+      await expect(bench.start(bench.instance('ls /data', { volumes }))).rejects.toMatchObject({
+        code: 'not-allowed',
+        message: `The volume ${name} exists and was not made by Cube, so tasks may not use it.`,
+      });
+      expect(await bench.containers()).toEqual([]);
+    } finally {
+      await bench.docker.getVolume(name).remove();
+    }
+    await bench.docker.createVolume({ Name: name, Labels: { 'cube.volume': 'named' } });
+    try {
+      const allowed = bench.instance('ls /data', { volumes });
+      await bench.start(allowed);
+      expect(await bench.untilEnded(allowed)).toMatchObject({ exitCode: 0 });
+      await bench.runtime.remove(allowed, { removeVolumes: false, signal: bench.signal });
+    } finally {
+      await bench.docker.getVolume(name).remove();
+    }
+  });
+
   test('that the image asks for are there again in the next attempt, until they are removed', async () => {
     await using bench = await openDockerBench();
     const image = `cube-test-volume-${bench.worker.slice(0, 8)}:1`;

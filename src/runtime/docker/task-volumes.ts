@@ -1,3 +1,4 @@
+import { CubeError } from '../../errors/cube-error.ts';
 import type { InstanceKey, InstanceSpec } from '../runtime.ts';
 import type { VolumeMount } from './container-config.ts';
 import { anonymousVolumeName, LABELS, type Labels } from './container-labels.ts';
@@ -18,14 +19,28 @@ export class TaskVolumes {
     this.#worker = options.worker;
   }
 
-  /** Makes the volumes that the spec names where they do not exist. */
+  /**
+   * Makes the volumes that the spec names where they do not exist.
+   *
+   * @throws CubeError `not-allowed` for one that was not made by Cube, or for it: it may hold the
+   * data of another program, or be a folder of the machine in disguise.
+   */
   async createNamed(instance: InstanceSpec, signal: AbortSignal): Promise<void> {
     const labels = {
       [LABELS.cluster]: instance.cluster,
       [LABELS.worker]: this.#worker,
       [LABELS.volume]: 'named',
     };
-    for (const { name } of instance.spec.volumes) await this.#create({ name, labels, signal });
+    for (const { name } of instance.spec.volumes) {
+      await this.#create({ name, labels, signal });
+      // Asked for one that exists, an engine gives that one and leaves its labels as they are.
+      const { Labels } = await this.#engine.call<{ readonly Labels: Labels | null }>({
+        what: `look at the volume ${name}`,
+        signal,
+        run: (docker, abortSignal) => docker.getVolume(name).inspect({ abortSignal }),
+      });
+      if (Labels?.[LABELS.volume] === undefined) throw foreignError(name);
+    }
   }
 
   /** Makes those that the image asks for at `paths`, except where the spec mounts something. */
@@ -76,7 +91,6 @@ export class TaskVolumes {
     }
   }
 
-  /** Asked for one that exists, an engine gives that one and leaves its labels as they are. */
   async #create(volume: {
     readonly name: string;
     readonly labels: Labels;
@@ -90,6 +104,16 @@ export class TaskVolumes {
         docker.createVolume({ Name: name, Labels: { ...labels }, abortSignal }),
     });
   }
+}
+
+function foreignError(name: string): CubeError {
+  return new CubeError(
+    'not-allowed',
+    `The volume ${name} exists and was not made by Cube, so tasks may not use it.`,
+    {
+      hint: `Name another one. A volume that tasks may use is made with: docker volume create --label ${LABELS.volume}=named NAME`,
+    },
+  );
 }
 
 function plain(path: string): string {
