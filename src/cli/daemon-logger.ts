@@ -3,7 +3,7 @@ import { type LogLevel, logLevel, logLevels } from '../config/settings.ts';
 import { type Logger, noopLogger } from '../lib/logger.ts';
 import type { CliIo } from './cli-io.ts';
 import { createColors } from './colors.ts';
-import { toPlainText } from './plain-text.ts';
+import { toPlainJson, toPlainText } from './plain-text.ts';
 
 /** Fields that may hold a secret are never written, whatever logs them. */
 const SECRET_FIELDS = ['token', 'authorization', 'secret', 'password', 'env'];
@@ -25,7 +25,7 @@ export async function createDaemonLogger(io: CliIo, flag: string | undefined): P
   // Named, because a logger of pino might have levels of any name, `then` included.
   const logger: Logger = pino(
     { level, base: null, redact, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line: string) => void io.stderr.write(line) },
+    { write: (line: string) => void io.stderr.write(toPlainJson(line)) },
   );
   return logger;
 }

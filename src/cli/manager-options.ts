@@ -4,6 +4,7 @@ import { resolveManagerUrl } from '../config/manager-address.ts';
 import { findToken } from '../config/token.ts';
 import type { CliIo } from './cli-io.ts';
 import { once } from './command-context.ts';
+import { toPlainJson } from './plain-text.ts';
 
 /** The flags of every command that speaks to a manager. */
 export interface ManagerFlags {
@@ -36,5 +37,5 @@ export async function connect(io: CliIo, flags: ManagerFlags): Promise<CubeClien
 
 /** A value as a program reads it: indented, one document. */
 export function toJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${toPlainJson(JSON.stringify(value, null, 2))}\n`;
 }

@@ -3,13 +3,25 @@ const SEQUENCES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
   /\u001b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|[\]PX^_][^\u0007\u001b\u009c]{0,4096}(?:\u0007|\u001b\\|\u009c)?|[ -/]{0,8}[0-~])/g;
 
-/** Control characters but tab, and the marks that turn the direction of text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
-const CONTROLS = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Control characters but tab, separators of lines, and marks that turn the direction of text. */
+const CONTROLS =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
+  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Those that JSON leaves as they are within strings. */
+const JSON_CONTROLS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** One line of foreign text without anything that a terminal would obey. */
 export function toPlainText(text: string): string {
   return text.replace(SEQUENCES, '').replace(/\r?\n/g, ' ').replace(CONTROLS, '');
+}
+
+/** JSON with the same meaning, and without anything that a terminal would obey. */
+export function toPlainJson(json: string): string {
+  return json.replace(
+    JSON_CONTROLS,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** As `toPlainText`, for text of several lines. */

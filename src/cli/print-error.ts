@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors/error-codes.ts';
 import type { CliIo } from './cli-io.ts';
 import { createColors } from './colors.ts';
 import { type ExitCode, exitCodes, toExitCode } from './exit-codes.ts';
-import { toPlainText } from './plain-text.ts';
+import { toPlainJson, toPlainText } from './plain-text.ts';
 
 /**
  * Tells what failed, why, and what to do next, on the error output; as JSON with `--json`.
@@ -14,7 +14,8 @@ export async function printError(io: CliIo, error: unknown, json: boolean): Prom
   const known = withHint(error instanceof CubeError ? error : toInternal(error));
   if (json) {
     const { code, message, issues, hint } = known;
-    await io.stderr.write(`${JSON.stringify({ error: { code, message, issues, hint } })}\n`);
+    const text = JSON.stringify({ error: { code, message, issues, hint } });
+    await io.stderr.write(`${toPlainJson(text)}\n`);
   } else {
     await io.stderr.write(`${formatError(io, known)}\n`);
   }

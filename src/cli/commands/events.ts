@@ -6,7 +6,7 @@ import { quoteText } from '../../errors/describe-value.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { formatPort, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
-import { toPlainText } from '../plain-text.ts';
+import { toPlainJson, toPlainText } from '../plain-text.ts';
 
 interface EventFlags extends ManagerFlags {
   readonly follow?: boolean;
@@ -49,7 +49,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
       onInterrupted: (interruption) => void io.stderr.write(describeInterruption(interruption)),
     });
     for await (const event of events) {
-      const line = flags.json === true ? JSON.stringify(event) : describeEvent(event);
+      const line = flags.json === true ? toPlainJson(JSON.stringify(event)) : describeEvent(event);
       await io.stdout.write(`${line}\n`);
     }
   });

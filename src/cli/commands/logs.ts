@@ -3,7 +3,7 @@ import { CubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
-import { toPlainText } from '../plain-text.ts';
+import { toPlainJson, toPlainText } from '../plain-text.ts';
 
 interface LogFlags extends ManagerFlags {
   readonly follow?: boolean;
@@ -45,7 +45,7 @@ export function defineLogs(program: Command, context: CommandContext): void {
     };
     for await (const line of client.logs(task.id, options)) {
       if (flags.json === true) {
-        await io.stdout.write(`${JSON.stringify(line)}\n`);
+        await io.stdout.write(`${toPlainJson(JSON.stringify(line))}\n`);
         continue;
       }
       const output = line.stream === 'stdout' ? io.stdout : io.stderr;

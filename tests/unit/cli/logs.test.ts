@@ -42,6 +42,14 @@ test('cube logs gives programs one JSON object a line', async () => {
   expect(stderr).toBe('');
 });
 
+test('cube logs lets no output command the terminal as JSON either', async () => {
+  const line = { stream: 'stdout', text: 'a\u009b1mb\u2028c\u202ed\u001b[2Je\u007f' };
+  await using manager = await startManagerStub({ tasks, logs: `${JSON.stringify(line)}\n` });
+  const { stdout } = await cli(['logs', '--json', 'web', '-m', manager.url], { columns: 80 });
+  expect(stdout).toMatch(/^[ -~]*\n$/);
+  expect(JSON.parse(stdout)).toEqual(line);
+});
+
 test('cube logs refuses to guess between tasks of one name', async () => {
   const twins = [taskReplyOf(), taskReplyOf({}, { id: taskIdOf(2) })];
   await using manager = await startManagerStub({ tasks: twins, logs });

@@ -39,7 +39,7 @@ describe('a table', () => {
   });
 
   test('lets no cell command the terminal', () => {
-    const cell = 'a\u001b[31mb\u001b]0;title\u0007c\u0007\rd\ne\u202ef\u009b1m';
+    const cell = 'a\u001b[31mb\u001b]0;title\u0007c\u0007\rd\ne\u202ef\u009b1m\u2028\u061c';
     expect(toPlainText(cell)).toBe('abcd ef1m');
     expect(formatTable([{ title: 'A' }], [[cell]])).toBe('A\nabcd ef1m\n');
   });
