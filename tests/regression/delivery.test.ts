@@ -7,6 +7,8 @@ import { calm } from '../support/simulated-network.ts';
 // hangs hold up all the others.
 
 const server = { name: 'server', command: 'serve' };
+/** By then a stream that stalled without a word has been given up, and another is open. */
+const OUTAGE_NOTICED_MS = 10_000;
 const origin = { requestId: 'test' };
 
 async function start(...names: readonly string[]): Promise<SimulatedCluster> {
@@ -48,7 +50,7 @@ describe('orders', () => {
     await cluster.clock.advance(2000);
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'scheduled', node: 'n1' } });
     cluster.network.mend('manager', 'n1');
-    await cluster.clock.advance(5000);
+    await cluster.clock.advance(OUTAGE_NOTICED_MS);
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'running', attempt: 1 } });
     expect(cluster.startCounts(id)).toEqual(new Map([[1, 1]]));
   });
@@ -60,7 +62,7 @@ describe('orders', () => {
     await cluster.clock.advance(2000);
     expect(cluster.running()).toEqual([`${id}/1@n1`]);
     cluster.network.mend('n1', 'manager');
-    await cluster.clock.advance(5000);
+    await cluster.clock.advance(OUTAGE_NOTICED_MS);
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'running', attempt: 1 } });
     expect(cluster.startCounts(id)).toEqual(new Map([[1, 1]]));
   });
@@ -80,7 +82,7 @@ describe('a stop', () => {
     await cluster.clock.advance(2000);
     expect(cluster.running()).toEqual([`${id}/1@n1`]);
     cluster.reconnect('n1');
-    await cluster.clock.advance(5000);
+    await cluster.clock.advance(OUTAGE_NOTICED_MS);
     expect(cluster.running()).toEqual([]);
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'completed' } });
   });
