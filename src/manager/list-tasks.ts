@@ -3,6 +3,9 @@ import { CubeError } from '../errors/cube-error.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
 
+/** A page ends, whatever its limit, when its tasks are about this long as JSON, in characters. */
+const PAGE_LENGTH_MAX = 8 * 1024 ** 2;
+
 /** Which tasks to list. */
 export interface TaskFilter {
   readonly states?: readonly TaskState[];
@@ -16,7 +19,7 @@ export interface TaskFilter {
 /**
  * One page of the tasks that fit, in the order in which they were submitted. A cursor names the
  * place by the task's first revision, which never changes, so that no task is given twice or left
- * out however many come and go between two pages.
+ * out however many come and go between two pages. A page of long tasks has fewer than the limit.
  *
  * @throws CubeError `invalid-input` when the cursor is not one of this query.
  */
@@ -26,13 +29,16 @@ export function listTasks(
 ): { readonly items: readonly Task[]; readonly cursor?: string } {
   const after = filter.cursor === undefined ? 0 : readCursor(filter.cursor, filter);
   const items: Task[] = [];
+  let length = 0;
   for (const task of tasks) {
     if (task.createdRevision <= after || !fits(task, filter)) continue;
-    if (items.length === filter.limit) {
+    // One specification can be as long as a request, and a thousand of them are one reply.
+    if (items.length === filter.limit || length > PAGE_LENGTH_MAX) {
       const last = items.at(-1)?.createdRevision ?? 0;
       return { items, cursor: writeCursor(last, filter) };
     }
     items.push(task);
+    length += JSON.stringify(task).length;
   }
   return { items };
 }

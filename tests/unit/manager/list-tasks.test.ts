@@ -25,6 +25,17 @@ describe('listing tasks', () => {
     expect(listTasks(tasks, { limit: 10, labels: { parity: 'odd' } }).items).toHaveLength(3);
   });
 
+  it('ends a page of long tasks before its limit, and goes on from there', () => {
+    const long = Array.from({ length: 30 }, (_, index) => {
+      const task = numbered(index + 1);
+      return { ...task, spec: { ...task.spec, args: ['x'.repeat(1024 ** 2)] } };
+    });
+    const first = listTasks(long, { limit: 1000 });
+    expect(first.items).toHaveLength(8);
+    const second = listTasks(long, { limit: 1000, cursor: first.cursor ?? '' });
+    expect(names(second.items)[0]).toBe('task-9');
+  });
+
   it('gives each task once over pages, also when some go in between', () => {
     const first = listTasks(tasks, { limit: 2 });
     const rest = tasks.filter(({ spec }) => spec.name !== 'task-2' && spec.name !== 'task-3');
