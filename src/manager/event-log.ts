@@ -64,21 +64,28 @@ export class EventLog {
   /** Up to `limit` durable events above `after`, oldest first. */
   async read(after: number, limit: number): Promise<readonly CubeEvent[]> {
     if (after >= this.#state.revision) return [];
-    if (after < this.#state.floor) {
-      throw new CubeError(
-        'pruned',
-        `Events up to revision ${this.#state.floor} have been pruned, and you ask from ${after}.`,
-        { hint: `List the tasks again, then follow from revision ${this.#state.revision}.` },
-      );
-    }
+    if (after < this.#state.floor) throw this.#prunedError(after, this.#state.floor);
     const first = this.#recent[0];
     if (first !== undefined && after >= first.revision - 1) {
       const start = after - (first.revision - 1);
       return this.#recent.slice(start, start + limit);
     }
     const events = await this.#repository.events(after, limit);
+    // Some may have been pruned while the store was asked.
+    const [oldest] = events;
+    if (oldest !== undefined && oldest.revision !== after + 1) {
+      throw this.#prunedError(after, oldest.revision - 1);
+    }
     // The store may already have what is not applied yet; nobody is told of it before.
     return events.filter((event) => event.revision <= this.#state.revision);
+  }
+
+  #prunedError(after: number, floor: number): CubeError {
+    return new CubeError(
+      'pruned',
+      `Events up to revision ${floor} have been pruned, and you ask from ${after}.`,
+      { hint: `List the tasks again, then follow from revision ${this.#state.revision}.` },
+    );
   }
 
   #wake(): void {

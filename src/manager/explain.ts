@@ -85,14 +85,17 @@ async function recompute(event: CubeEvent, context: ExplainContext): Promise<Dec
   const { revision, time, placement, taskId } = event;
   if (placement === undefined) throw new Error('Broken belief: the event has a placement.');
   const decided = { revision, time, placement };
-  const past = await replay(context.repository, revision - 1, context.state.floor);
+  const { repository, state } = context;
+  const basis = placement.basis?.revision ?? revision - 1;
+  const log = { repository, floor: () => state.floor };
+  const past = await replay(log, { basis, revision });
   const task = past?.tasks.get(taskId ?? '');
   const name = schedulerNames.find((one) => one === placement.scheduler);
   if (past === undefined || task === undefined || name === undefined) return decided;
   const snapshot = createSnapshot({
     nodes: past.nodes.values(),
     tasks: past.tasks.values(),
-    lastNode: past.lastNode,
+    lastNode: placement.basis?.lastNode,
   });
   return { ...decided, verdicts: decide(createScheduler(name), task, snapshot).verdicts() };
 }

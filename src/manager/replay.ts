@@ -4,43 +4,46 @@ import type { Node } from '../node/node.ts';
 import type { ManagerRepository } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
 
-/** The state as it was right after one revision. */
+/** The state as it was at some time. */
 export interface PastState {
   readonly tasks: ReadonlyMap<string, Task>;
   readonly nodes: ReadonlyMap<string, Node>;
-  /** The node of the latest placement until then, as far as the log tells. */
-  readonly lastNode: string | undefined;
 }
 
 const PAGE = 5000;
 
 /**
- * Computes the state right after `revision` by folding the log over its base. Takes time in
- * proportion to the log; nothing of the present waits for it, since the store answers in pages.
+ * Computes the state that a placement decision looked at: all up to `basis`, and of what follows
+ * before `revision` only the placements, which are those of the same batch. Whatever else was on
+ * its way to the disk meanwhile had not been seen. Takes time in proportion to the log; nothing of
+ * the present waits for it, since the store answers in pages.
  *
  * @returns undefined when the log no longer reaches back so far.
  */
 export async function replay(
-  repository: ManagerRepository,
-  revision: number,
-  floor: number,
+  log: { readonly repository: ManagerRepository; readonly floor: () => number },
+  decision: { readonly basis: number; readonly revision: number },
 ): Promise<PastState | undefined> {
-  if (revision < floor) return undefined;
-  const base = await repository.base();
+  const floor = log.floor();
+  const { basis, revision } = decision;
+  if (basis < floor) return undefined;
+  const base = await log.repository.base();
   const tasks = new Map(base.tasks.map((task) => [task.id, task]));
   const nodes = new Map(base.nodes.map((node) => [node.name, node]));
-  let lastNode: string | undefined;
   let cursor = floor;
-  while (cursor < revision) {
-    const page = await repository.events(cursor, Math.min(PAGE, revision - cursor));
+  while (cursor < revision - 1) {
+    const page = await log.repository.events(cursor, Math.min(PAGE, revision - 1 - cursor));
     for (const event of page) {
-      foldInto({ tasks, nodes }, event);
-      if (event.type === 'task-scheduled') lastNode = event.node;
+      // What was pruned while it was read leaves base and log without a fit.
+      if (event.revision !== cursor + 1) return undefined;
+      if (event.revision <= basis || event.type === 'task-scheduled') {
+        foldInto({ tasks, nodes }, event);
+      }
       cursor = event.revision;
     }
-    if (page.length === 0) break;
+    if (page.length === 0) return undefined;
   }
-  return { tasks, nodes, lastNode };
+  return log.floor() === floor ? { tasks, nodes } : undefined;
 }
 
 /** Changes maps of tasks and nodes by one event. */

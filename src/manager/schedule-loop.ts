@@ -138,7 +138,9 @@ export class ScheduleLoop {
       const task = view.findTask(id);
       // It has changed since it was looked at; the change has its own wake-up.
       if (task === undefined || task.revision !== revision) continue;
-      const { chosen, placement } = decide(scheduler, task, this.#ledger.snapshot(lastNode));
+      const { chosen, ...decision } = decide(scheduler, task, this.#ledger.snapshot(lastNode));
+      const basis = { revision: state.revision, ...(lastNode === undefined ? {} : { lastNode }) };
+      const placement = { ...decision.placement, basis };
       if (chosen === undefined) {
         refused.push(id);
         const waiting = waitingDraft(task, placement);

@@ -59,6 +59,10 @@ export const placementSchema = z
         }),
       )
       .describe('Nodes refused, counted by reason, each with its nearest miss.'),
+    basis: z
+      .object({ revision: z.int(), lastNode: z.string().optional() })
+      .optional()
+      .describe('The state that was looked at: as of a revision, with whose turn it was before.'),
   })
   .meta({ id: 'Placement' });
 

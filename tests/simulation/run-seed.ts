@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { unexplained } from './decisions.ts';
 import { plain } from './log-watch.ts';
 import { leftovers, unsettled } from './settled.ts';
 import { Simulation } from './simulation.ts';
@@ -32,6 +33,7 @@ export async function runSeed(seed: number, isTraced = false): Promise<SeedRepor
   }
   if (violations.length === 0) violations.push(...(await rest(simulation)));
   if (violations.length === 0) violations.push(...(await startAnew(simulation)));
+  if (violations.length === 0) violations.push(...unexplained(simulation.log.events));
   const { log, faults, clients, trace, cluster } = simulation;
   return {
     violations,

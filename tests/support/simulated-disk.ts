@@ -19,6 +19,7 @@ export class SimulatedDisk {
   nextFailure: 'made' | 'not-made' | undefined;
   readonly #clock: Clock;
   readonly #dice: Dice;
+  #held: Promise<void> | undefined;
   readonly #onWritten: (transaction: Transaction) => void;
 
   constructor(options: {
@@ -29,6 +30,13 @@ export class SimulatedDisk {
     this.#clock = options.clock;
     this.#dice = options.dice;
     this.#onWritten = options.onWritten ?? (() => undefined);
+  }
+
+  /** Writes wait from now on; the result lets them go on. */
+  hold(): () => void {
+    const held = Promise.withResolvers<void>();
+    this.#held = held.promise;
+    return () => held.resolve();
   }
 
   /** The store as one life of a process sees it. */
@@ -60,6 +68,7 @@ export class SimulatedDisk {
   async #write(process: Process, transaction: Transaction): Promise<void> {
     assertUsable(process);
     process.pending = transaction;
+    await this.#held;
     await this.#wait();
     if (process.life.isOver) return;
     delete process.pending;

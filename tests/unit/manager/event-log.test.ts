@@ -88,4 +88,12 @@ describe('event log', () => {
     await follower.done;
     expect(follower.seen).toEqual([]);
   });
+
+  it('leaves no gap unsaid where events are pruned while the store is asked', async () => {
+    const state = new ClusterState();
+    state.restore({ revision: 9, floor: 0, tasks: [], nodes: [], prunedIds: [] });
+    const log = new EventLog(state, { events: async () => [event(5), event(6)] });
+    await expect(log.read(2, 10)).rejects.toMatchObject({ code: 'pruned' });
+    await expect(log.read(4, 10)).resolves.toHaveLength(2);
+  });
 });

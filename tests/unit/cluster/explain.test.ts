@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { SimulatedCluster } from '../../support/simulated-cluster.ts';
+
+describe('an explanation of a decision', () => {
+  it('shows what was seen then, and not what was on its way to the disk at that moment', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    cluster.addMachine('n1');
+    await cluster.startWorker('n1');
+    await cluster.clock.advance(1000);
+    const job = { name: 'job', command: 'sleep', args: ['5'], cpu: 2 };
+    await cluster.submit(job);
+    await cluster.clock.advance(1000);
+    const release = cluster.managerDisk.hold();
+    const submitted = cluster.submit({ name: 'server', command: 'serve', cpu: 1 });
+    // While the submission is written, the job ends, and so does the promise of its two cores.
+    await cluster.clock.advance(5000);
+    release();
+    const { id } = await submitted;
+    await cluster.clock.advance(1000);
+    const { decided } = await cluster.manager.explain(id);
+    const [best] = decided?.placement.best ?? [];
+    expect(decided?.verdicts).toEqual([{ node: 'n1', score: best?.score, rejections: [] }]);
+    expect(decided?.placement.basis).toBeDefined();
+  });
+});
