@@ -2,14 +2,30 @@ import { isDeepStrictEqual } from 'node:util';
 import { CubeError } from '../errors/cube-error.ts';
 import type { EventDraft } from '../event/event.ts';
 import type { Node, NodeFacts } from '../node/node.ts';
+import type { Task } from '../task/task.ts';
 import { nodeDraft } from './judge-heartbeat.ts';
 
-/** What a worker's announcement changes, at `time` (RFC 3339). */
-export function judgeJoin(
-  existing: Node | undefined,
-  facts: NodeFacts,
-  time: string,
-): readonly EventDraft[] {
+/** What an announcement is judged by. */
+export interface JoinContext {
+  /** The node of that name. */
+  readonly existing: Node | undefined;
+  /** The nodes of other names under which this very worker is known. */
+  readonly namesakes: readonly Node[];
+  /** The tasks that are placed on a node and have not ended. */
+  readonly placedOn: (node: string) => readonly Task[];
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+/**
+ * What a worker's announcement changes.
+ *
+ * @throws CubeError `name-taken`, while the name belongs to another worker, or this worker to
+ *   another name, in a way that something may still run there.
+ */
+export function judgeJoin(facts: NodeFacts, context: JoinContext): readonly EventDraft[] {
+  const { existing, time } = context;
+  assertNameFree(facts, context);
   if (existing === undefined) {
     return [
       nodeDraft(facts, 'node-joined', {
@@ -21,16 +37,43 @@ export function judgeJoin(
       }),
     ];
   }
-  if (existing.id !== facts.id && existing.liveness !== 'down') {
-    throw new CubeError(
-      'name-taken',
-      `Another worker is node ${facts.name} and is ${existing.liveness}.`,
-      { hint: 'Start this worker with another --name, or wait until the other is down.' },
-    );
-  }
   const changed = Object.entries(facts).filter(
     ([field, value]) => !isDeepStrictEqual(existing[field as keyof NodeFacts], value),
   );
   if (changed.length === 0) return [];
   return [nodeDraft(facts, 'node-changed', Object.fromEntries(changed))];
+}
+
+function assertNameFree(facts: NodeFacts, context: JoinContext): void {
+  const { existing, namesakes, placedOn } = context;
+  const { name, id } = facts;
+  if (existing !== undefined && existing.id !== id) {
+    if (existing.liveness !== 'down') {
+      throw new CubeError(
+        'name-taken',
+        `Another worker is node ${name} and is ${existing.liveness}.`,
+        {
+          hint: 'Start this worker with another --name, or wait until the other is down.',
+        },
+      );
+    }
+    // Whatever waits for the other worker may still run there, out of sight.
+    const waiting = placedOn(name).length;
+    if (waiting > 0) {
+      throw new CubeError(
+        'name-taken',
+        `${waiting} tasks wait for the return of the other ${name}.`,
+        {
+          hint: 'Stop those tasks, or start this worker with another --name.',
+        },
+      );
+    }
+  }
+  for (const { name: older } of namesakes) {
+    const count = placedOn(older).length;
+    if (count === 0) continue;
+    throw new CubeError('name-taken', `This worker is node ${older}, where ${count} tasks are.`, {
+      hint: `Start it with --name ${older}, or wait until those tasks have ended or moved.`,
+    });
+  }
 }

@@ -13,6 +13,8 @@ export interface ObservationContext {
   readonly random: Random;
   /** How long the attempt has run as far as this manager knows, in milliseconds. */
   readonly ranMs: number;
+  /** This manager's wall time, RFC 3339. */
+  readonly time: string;
 }
 
 /**
@@ -83,7 +85,7 @@ function judgeEnd(
   const { spec, status } = task;
   const wasUnhealthy = status.health === 'unhealthy' && status.desired === 'running';
   const facts: TaskStatusPatch = {
-    finishedAt: ended.finishedAt,
+    finishedAt: plausibleEnd(task, ended, context.time),
     ...(ended.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
     reason: wasUnhealthy ? unhealthyReason(task) : ended.reason,
   };
@@ -111,6 +113,16 @@ function judgeEnd(
     type: 'task-failed',
     patch: { ...failure, restartDelayMs: delayMs, recentRestartCount },
   };
+}
+
+/**
+ * When it ended by the worker's clock, unless that cannot be: before it was placed, or in the
+ * future. How long it is kept is counted from here, and no worker's clock may decide that.
+ */
+function plausibleEnd(task: Task, { finishedAt }: Ended, now: string): string {
+  const { scheduledAt = task.createdAt } = task.status;
+  const end = Date.parse(finishedAt);
+  return end >= Date.parse(scheduledAt) && end <= Date.parse(now) ? finishedAt : now;
 }
 
 function unhealthyReason(task: Task): Reason {

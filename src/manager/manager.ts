@@ -19,7 +19,6 @@ import { type AppliedEvent, ClusterState } from './cluster-state.ts';
 import { Committer } from './committer.ts';
 import { EventLog } from './event-log.ts';
 import { explainTask, type TaskExplanation, walkBack } from './explain.ts';
-import { judgeJoin } from './judge-join.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
 import {
   type CompiledManagerOptions,
@@ -88,6 +87,8 @@ export class Manager {
       publish: (group) => this.#publish(group),
       onFatal: (error) => {
         logger.error({ err: error }, 'The manager cannot go on.');
+        // It may still be read, but it commands nobody any more: another one may reign.
+        for (const loop of [schedule, nodes, retention]) void loop.stop();
         options.onFatal(error);
       },
     });
@@ -234,7 +235,7 @@ export class Manager {
 
   /** A worker presents itself. @throws CubeError `wrong-cluster` or `name-taken`. */
   async join(announcement: Announcement): Promise<JoinReply> {
-    const { reign, committer, nodes } = this.#started();
+    const { reign, nodes } = this.#started();
     const { protocol, cluster, facts } = announcement;
     if (protocol !== PROTOCOL_VERSION) {
       throw new CubeError(
@@ -243,13 +244,7 @@ export class Manager {
         { hint: 'Install the same release of Cube on both.' },
       );
     }
-    nodes.assertCluster(facts.name, cluster);
-    const time = timestamp(this.#options.clock);
-    await committer.commit((view) => ({
-      drafts: judgeJoin(view.findNode(facts.name), facts, time),
-      result: undefined,
-    }));
-    nodes.ensureConnected(facts.name);
+    await nodes.join(facts, cluster);
     return {
       cluster: reign.cluster,
       epoch: reign.epoch,

@@ -31,8 +31,8 @@ export interface ConnectionOwner {
   addressOf(node: string): string;
   /** Records what was seen of attempts; resolves when that is durable. */
   recordObservations(node: string, seen: readonly Observation[]): Promise<void>;
-  /** @throws CubeError, when the worker that answers is not the node's. */
-  assertIdentity(node: string, list: WorkerList): void;
+  /** @throws CubeError `wrong-cluster` or `name-taken`: not the node's worker has answered. */
+  admit(node: string, list: WorkerList): Promise<void>;
   /** Settles a full list: also what it leaves out; resolves when that is durable. */
   settle(node: string, list: WorkerList): Promise<void>;
   /** The orders that the worker lacks, given what it has. */
@@ -179,7 +179,7 @@ export class NodeConnection {
   }
 
   async #settle(list: WorkerList): Promise<void> {
-    this.#owner.assertIdentity(this.node, list);
+    await this.#owner.admit(this.node, list);
     // It has spoken, even if what it says cannot be recorded now, as on a full disk.
     this.#heardAt = this.#owner.clock.monotonic();
     await this.#owner.settle(this.node, list);

@@ -1,13 +1,14 @@
 import { CubeError } from '../errors/cube-error.ts';
+import type { EventDraft } from '../event/event.ts';
 import { type Clock, timestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Random } from '../lib/random.ts';
 import type { Observation, WorkerList } from '../link/protocol.ts';
-import type { NodeStats, RuntimeFact } from '../node/node.ts';
+import type { NodeFacts, NodeStats, RuntimeFact } from '../node/node.ts';
 import type { Reign } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
-import type { AppliedEvent, ClusterState } from './cluster-state.ts';
+import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
 import { judgeHeartbeat } from './judge-heartbeat.ts';
 import { judgeJoin } from './judge-join.ts';
@@ -58,7 +59,10 @@ export class NodeSupervisor implements ConnectionOwner {
     this.limits = options.limits;
     this.reign = options.reign;
     this.#liveness = new LivenessLoop({ ...options, connections: this.#connections });
-    this.#seeds = new SeedLoop({ ...options, onFound: (list) => this.#onFound(list) });
+    this.#seeds = new SeedLoop({
+      ...options,
+      onFound: ({ address, list }) => this.join({ ...list.facts, address }, list.cluster),
+    });
   }
 
   start(): void {
@@ -133,15 +137,23 @@ export class NodeSupervisor implements ConnectionOwner {
     });
   }
 
-  assertIdentity(node: string, list: WorkerList): void {
+  async admit(node: string, list: WorkerList): Promise<void> {
     const { id, name } = list.facts;
     this.assertCluster(node, list.cluster);
     const known = this.#options.committer.view.findNode(node);
-    if (known === undefined || (known.id === id && known.name === name)) return;
-    throw new CubeError(
-      'wrong-cluster',
-      `At the address of node ${node} answers worker ${name}, which is another one.`,
-    );
+    if (known === undefined || (known.id === id && name === node)) return;
+    if (name !== node) {
+      throw new CubeError('name-taken', `At the address of node ${node} answers worker ${name}.`);
+    }
+    // Another worker under the same name, as after its data directory was lost.
+    await this.#commitJoin({ ...list.facts, address: known.address });
+  }
+
+  /** A worker has presented itself. @throws CubeError `wrong-cluster` or `name-taken`. */
+  async join(facts: NodeFacts, cluster: string | undefined): Promise<void> {
+    this.assertCluster(facts.name, cluster);
+    await this.#commitJoin(facts);
+    this.ensureConnected(facts.name);
   }
 
   async settle(node: string, list: WorkerList): Promise<void> {
@@ -155,7 +167,7 @@ export class NodeSupervisor implements ConnectionOwner {
         observationContext: (task) => this.#contextOf(node, task),
         time: timestamp(clock),
       });
-      return { drafts: [...this.#factDrafts(node, list), ...drafts], result: undefined };
+      return { drafts: [...this.#factDrafts(view, node, list), ...drafts], result: undefined };
     });
   }
 
@@ -197,30 +209,31 @@ export class NodeSupervisor implements ConnectionOwner {
 
   #contextOf(node: string, task: Task): ObservationContext {
     const { random, times } = this.#options;
-    return { node, random, ranMs: times.ranMs(task.id) };
+    return { node, random, ranMs: times.ranMs(task.id), time: timestamp(this.clock) };
   }
 
   /** A worker may have changed since it joined; its list says how it is now. */
-  #factDrafts(node: string, list: WorkerList): ReturnType<typeof judgeJoin> {
-    const known = this.#options.state.findNode(node);
+  #factDrafts(view: StateView, node: string, list: WorkerList): readonly EventDraft[] {
+    const known = view.findNode(node);
     if (known === undefined) return [];
-    const { address, name } = known;
     // The address at which it answers is the one that works, whatever it believes of itself.
-    return judgeJoin(known, { ...list.facts, address, name }, timestamp(this.clock));
+    return this.#judgeJoin(view, { ...list.facts, address: known.address });
   }
 
-  /** A worker of the static list has answered: it joins as if it had announced itself. */
-  async #onFound(found: { readonly address: string; readonly list: WorkerList }): Promise<void> {
-    const { facts, cluster } = found.list;
-    this.assertCluster(facts.name, cluster);
+  async #commitJoin(facts: NodeFacts): Promise<void> {
     await this.#options.committer.commit((view) => ({
-      drafts: judgeJoin(
-        view.findNode(facts.name),
-        { ...facts, address: found.address },
-        timestamp(this.clock),
-      ),
+      drafts: this.#judgeJoin(view, facts),
       result: undefined,
     }));
-    this.ensureConnected(facts.name);
+  }
+
+  #judgeJoin(view: StateView, facts: NodeFacts): readonly EventDraft[] {
+    const { state } = this.#options;
+    return judgeJoin(facts, {
+      existing: view.findNode(facts.name),
+      namesakes: state.nodes().filter(({ id, name }) => id === facts.id && name !== facts.name),
+      placedOn: (node) => [...state.placedOn(node)].flatMap((id) => state.findTask(id) ?? []),
+      time: timestamp(this.clock),
+    });
   }
 }

@@ -151,23 +151,23 @@ export class SimulatedCluster implements AsyncDisposable {
 
   addMachine(
     name: string,
-    more: Partial<Pick<SimulatedMachine, 'capacity' | 'labels' | 'isAnnounced'>> = {},
+    more: Partial<Omit<SimulatedMachine, 'name' | 'life' | 'worker'>> = {},
   ): void {
     const disk = new SimulatedDisk({
       clock: this.clock,
       dice: new Dice(this.#seed, `disk of ${name}`),
     });
     this.machines.set(name, {
-      name,
       identity: { id: this.random.uuid() },
       disk,
       store: disk.store,
       capacity: { cpu: 4, memory: 8 * GIB, disk: 100 * GIB },
       labels: {},
       isAnnounced: true,
+      ...more,
+      name,
       life: new Life(),
       worker: undefined,
-      ...more,
     });
   }
 

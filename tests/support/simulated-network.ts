@@ -38,6 +38,8 @@ export interface Route {
 /** The network between simulated processes, each direction on its own. */
 export class SimulatedNetwork {
   weather: NetworkWeather = calm;
+  /** Told of each request that is sent. */
+  onRequest: (route: Route) => void = () => undefined;
   readonly #clock: Clock;
   readonly #dice: Dice;
   readonly #cuts = new Set<string>();
@@ -60,6 +62,7 @@ export class SimulatedNetwork {
   request<Reply>(route: Route, act: () => Promise<Reply>): Promise<Reply> {
     const { timeoutMs } = this.weather;
     const { signal, to } = route;
+    this.onRequest(route);
     return new Promise((resolve, reject) => {
       const fail = (): void => reject(unreachable(to));
       const onAbort = (): void => reject(signal?.reason);

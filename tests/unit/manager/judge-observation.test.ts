@@ -17,6 +17,7 @@ function judge(
     readonly spec?: Partial<TaskSpecInput>;
     readonly node?: string;
     readonly ranMs?: number;
+    readonly time?: string;
   } = {},
 ) {
   const task = makeTask(more.spec, {
@@ -27,6 +28,7 @@ function judge(
     node: more.node ?? NODE,
     random: new SeededRandom(1),
     ranMs: more.ranMs ?? 0,
+    time: more.time ?? '2030-01-01T12:00:00.000Z',
   });
 }
 
@@ -140,6 +142,20 @@ describe('an observation', () => {
     expect(judge({ health: 'unhealthy' }, ended(0, 'stopped-by-user'))).toMatchObject({
       type: 'task-failed',
       status: { state: 'failed', reason: { code: 'unhealthy' }, restartDelayMs: 1000 },
+    });
+  });
+
+  it.each([
+    ['before it was placed', '1970-01-01T00:00:00.000Z'],
+    ['in the future', '2100-01-01T00:00:00.000Z'],
+  ])('believes no clock of a worker by which it ended %s', (_, finishedAt) => {
+    const time = '2030-01-01T12:00:00.000Z';
+    const scheduledAt = '2029-01-01T00:00:00.000Z';
+    const { ended: end } = ended(0);
+    const wrong = { ...ended(0), ended: { ...(end as Ended), finishedAt } };
+    expect(judge({ scheduledAt }, wrong, { time })?.status).toMatchObject({ finishedAt: time });
+    expect(judge({ scheduledAt }, ended(0), { time })?.status).toMatchObject({
+      finishedAt: FINISHED,
     });
   });
 });

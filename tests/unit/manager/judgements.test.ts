@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { judgeHeartbeat } from '../../../src/manager/judge-heartbeat.ts';
-import { judgeJoin } from '../../../src/manager/judge-join.ts';
+import { type JoinContext, judgeJoin } from '../../../src/manager/judge-join.ts';
 import { judgeLiveness, wasAway } from '../../../src/manager/judge-liveness.ts';
 import { judgeNodeLost } from '../../../src/manager/judge-node-lost.ts';
 import { selectPrunable } from '../../../src/manager/judge-retention.ts';
+import type { Node } from '../../../src/node/node.ts';
 import { GIB, makeNode, makeTask } from '../../support/cluster.ts';
 
 const TIME = '2030-01-01T00:00:00.000Z';
@@ -98,21 +99,45 @@ describe('a join', () => {
   const facts = { id, name, address, capacity, labels, runtimes, bindRoots, version };
   const stranger = { ...facts, id: '00000000-0000-4000-8000-00000000beef' };
 
+  const context = (existing?: Node, more: Partial<JoinContext> = {}): JoinContext => ({
+    existing,
+    namesakes: [],
+    placedOn: () => [],
+    time: TIME,
+    ...more,
+  });
+
   it('is recorded once', () => {
-    expect(judgeJoin(undefined, facts, TIME)).toMatchObject([{ type: 'node-joined' }]);
-    expect(judgeJoin(makeNode('n1'), facts, TIME)).toEqual([]);
+    expect(judgeJoin(facts, context())).toMatchObject([{ type: 'node-joined' }]);
+    expect(judgeJoin(facts, context(makeNode('n1')))).toEqual([]);
   });
 
   it('records what has changed, and only that', () => {
     const moved = { ...facts, address: 'http://127.0.0.1:6000' };
-    expect(judgeJoin(makeNode('n1'), moved, TIME)).toMatchObject([
+    expect(judgeJoin(moved, context(makeNode('n1')))).toMatchObject([
       { type: 'node-changed', facts: { address: moved.address } },
     ]);
   });
 
   it('under the name of another worker is refused unless that one is down', () => {
-    expect(() => judgeJoin(makeNode('n1'), stranger, TIME)).toThrow('Another worker is node n1');
-    expect(judgeJoin(makeNode('n1', { liveness: 'down' }), stranger, TIME)).toHaveLength(1);
+    const up = context(makeNode('n1'));
+    expect(() => judgeJoin(stranger, up)).toThrow('Another worker is node n1');
+    const down = context(makeNode('n1', { liveness: 'down' }));
+    expect(judgeJoin(stranger, down)).toHaveLength(1);
+  });
+
+  it('under the name of another worker is refused while a task waits for that one', () => {
+    const waiting = makeTask({ onNodeLost: 'wait' });
+    const down = context(makeNode('n1', { liveness: 'down' }), { placedOn: () => [waiting] });
+    expect(() => judgeJoin(stranger, down)).toThrow('1 tasks wait for the return of the other n1');
+  });
+
+  it('under another name than before is refused while tasks are placed on the older one', () => {
+    const renamed = { ...facts, name: 'n2' };
+    const namesakes = [makeNode('n1', { liveness: 'down' })];
+    const full = context(undefined, { namesakes, placedOn: () => [makeTask()] });
+    expect(() => judgeJoin(renamed, full)).toThrow('This worker is node n1, where 1 tasks are');
+    expect(judgeJoin(renamed, context(undefined, { namesakes }))).toHaveLength(1);
   });
 });
 
