@@ -1,6 +1,6 @@
 import type { EventDraft } from '../event/event.ts';
 import { waitingReason } from '../scheduler/waiting-reason.ts';
-import { type Placement, type RejectionCode, rejectionCodes } from '../task/placement.ts';
+import { type Placement, rejectionCodes } from '../task/placement.ts';
 import type { Reason } from '../task/reason.ts';
 import type { Task } from '../task/task.ts';
 import { clearedByNewAttempt, withPatch } from '../task/task-status.ts';
@@ -68,9 +68,17 @@ export function waitingDraft(task: Task, placement: Placement): EventDraft | und
   };
 }
 
-/** Whether two waiting reasons name the same codes, whatever their numbers. */
+/**
+ * Whether two waiting reasons name the same codes, whatever their numbers. That some node is not
+ * up counts only where nothing else is in the way: nodes come and go, and each time all that wait
+ * for something else as well would have news.
+ */
 function isSameKind(one: Reason, other: Reason): boolean {
-  const codes = ({ details = {} }: Reason): readonly RejectionCode[] =>
-    rejectionCodes.filter((code) => code in details);
-  return one.code === other.code && codes(one).join() === codes(other).join();
+  return one.code === other.code && kindOf(one) === kindOf(other);
+}
+
+function kindOf({ details = {} }: Reason): string {
+  const codes = rejectionCodes.filter((code) => code in details);
+  const others = codes.filter((code) => code !== 'not-up');
+  return (others.length === 0 ? codes : others).join();
 }
