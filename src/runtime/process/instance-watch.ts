@@ -56,6 +56,18 @@ export class InstanceWatch {
     this.#feed.publish({ type: 'changed', key });
   }
 
+  /** To be told that an instance has ended: bounds its output for the last time. */
+  async end(key: InstanceKey): Promise<void> {
+    try {
+      await this.#boundOutput(this.#directory(key));
+    } catch (error) {
+      const { taskId, attempt } = key;
+      const reason = messageOf(error);
+      this.#options.logger.warn({ err: error, taskId, attempt }, `Output stays long: ${reason}`);
+    }
+    this.delete(key);
+  }
+
   delete(key: InstanceKey): void {
     const name = instanceName(key);
     this.#overdue.delete(name);
@@ -112,7 +124,7 @@ export class InstanceWatch {
     const name = instanceName(key);
     const observed = await observeInstance(directory, this.#context);
     if (observed === undefined || observed.phase === 'ended') {
-      this.delete(key);
+      await this.end(key);
       return;
     }
     const isOver = observed.phase === 'running' && observed.living === undefined;
@@ -121,6 +133,10 @@ export class InstanceWatch {
       this.#feed.publish({ type: 'changed', key });
     } else if (isOver) this.#overdue.add(name);
     else this.#overdue.delete(name);
+    await this.#boundOutput(directory);
+  }
+
+  async #boundOutput(directory: InstanceDirectory): Promise<void> {
     for (const stream of ['stdout.log', 'stderr.log']) {
       await this.output(directory.file(stream)).rotate();
     }

@@ -7,12 +7,15 @@ import { type OutputLimits, rotateOutput } from './output-rotation.ts';
 export class OutputFile {
   readonly path: string;
   readonly #limits: OutputLimits;
+  readonly #options: { readonly collapses?: boolean };
   readonly #readers = new Set<OutputReader>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, limits: OutputLimits) {
+  /** @param options See `rotateOutput`. */
+  constructor(path: string, limits: OutputLimits, options: { readonly collapses?: boolean } = {}) {
     this.path = path;
     this.#limits = limits;
+    this.#options = options;
   }
 
   get isRead(): boolean {
@@ -22,9 +25,9 @@ export class OutputFile {
   /** Cuts the file when it has grown too long. */
   rotate(): Promise<void> {
     return this.#exclusively(async () => {
-      const cutBytes = await rotateOutput(this.path, this.#limits);
-      if (cutBytes === undefined) return;
-      for (const reader of this.#readers) reader.onRotation(cutBytes);
+      const rotation = await rotateOutput(this.path, this.#limits, this.#options);
+      if (rotation === undefined) return;
+      for (const reader of this.#readers) reader.onRotation(rotation);
     });
   }
 

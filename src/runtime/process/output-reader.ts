@@ -1,6 +1,12 @@
 import { LogLineSplitter } from '../log-line-splitter.ts';
-import { LOST_MARK } from './output-rotation.ts';
-import { findSegments, findStats, findTail, readRange } from './output-segments.ts';
+import { LOST_BYTES, moveOffset, type Rotation } from './output-rotation.ts';
+import {
+  findSegments,
+  findStats,
+  findTail,
+  type OutputSegment,
+  readRange,
+} from './output-segments.ts';
 
 const READ_BYTES = 256 * 1024;
 
@@ -13,13 +19,14 @@ export interface OutputReaderOptions {
 
 /**
  * Reads one stream of an instance from a point on, again and again as it grows, over rotations:
- * whoever rotates tells it by `onRotation`.
+ * whoever rotates tells it by `onRotation`. No line is given twice, and none whose beginning was
+ * lost; one whose end was lost ends with a mark that says so.
  */
 export class OutputReader {
   readonly #path: string;
   readonly #rotatedCount: number;
   readonly #exclusively: OutputReaderOptions['exclusively'];
-  #splitter = new LogLineSplitter();
+  readonly #splitter = new LogLineSplitter();
   /** The next line begins somewhere in its middle, and is left out. */
   #isInMiddle = false;
   /** Next byte to read of the file being written; negative: so far back in what was rotated. */
@@ -37,16 +44,14 @@ export class OutputReader {
   static async open(path: string, options: OutputReaderOptions): Promise<OutputReader> {
     const reader = new OutputReader(path, options);
     const segments = await findSegments(path, options.rotatedCount);
-    const rotatedBytes = segments
-      .filter((segment) => segment.path !== path)
-      .reduce((sum, segment) => sum + segment.sizeBytes, 0);
-    if (options.tail === undefined) {
-      reader.#offset = -rotatedBytes;
-    } else {
-      const { begin, lineCount } = await findTail(segments, options.tail);
-      reader.#offset = begin - rotatedBytes;
-      reader.#tailLineCount = lineCount;
-    }
+    const rotatedBytes = sumBytes(segments.filter((segment) => segment.path !== path));
+    const tail = options.tail === undefined ? undefined : await findTail(segments, options.tail);
+    reader.#offset = (tail?.begin ?? 0) - rotatedBytes;
+    reader.#tailLineCount = tail?.lineCount ?? 0;
+    reader.#isInMiddle = await isAfterLoss(segments, {
+      begin: tail?.begin ?? 0,
+      oldestPath: `${path}.${options.rotatedCount}`,
+    });
     return reader;
   }
 
@@ -55,9 +60,9 @@ export class OutputReader {
     return this.#tailLineCount;
   }
 
-  /** The file was cut to nothing after its last part had been copied away. */
-  onRotation(sizeBytes: number): void {
-    this.#offset -= sizeBytes;
+  /** What was in the file is in a rotated one now. */
+  onRotation(rotation: Rotation): void {
+    this.#offset = moveOffset(this.#offset, rotation);
   }
 
   /** The lines completed by what was written since; the unfinished one too with `flush`. */
@@ -67,14 +72,19 @@ export class OutputReader {
       if (chunk === undefined) break;
       yield* chunk;
     }
-    if (options.flush) yield* this.#splitter.flush();
+    if (!options.flush) return;
+    const rest = this.#splitter.flush();
+    if (!this.#isInMiddle) yield* rest;
   }
 
   async #readNext(): Promise<readonly string[] | undefined> {
     if (this.#offset < 0) return this.#readRotated();
     const size = (await findStats(this.#path))?.size ?? 0;
-    // Cut by somebody else: what is there now is new.
-    if (size < this.#offset) this.#offset = 0;
+    if (size < this.#offset) {
+      // Cut by somebody else: what is there now is new.
+      this.#offset = 0;
+      return this.#loseSome();
+    }
     const before = this.#offset;
     const chunk = await readRange(this.#path, before, Math.min(size, before + READ_BYTES));
     this.#offset += chunk.length;
@@ -85,23 +95,33 @@ export class OutputReader {
     const rotated = (await findSegments(this.#path, this.#rotatedCount)).filter(
       (segment) => segment.path !== this.#path,
     );
-    let begin = -rotated.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+    let begin = -sumBytes(rotated);
     if (this.#offset < begin) {
       this.#offset = begin;
-      this.#splitter = new LogLineSplitter();
-      this.#isInMiddle = true;
-      return [LOST_MARK];
+      return this.#loseSome();
     }
-    for (const { path, sizeBytes } of rotated) {
+    for (const segment of rotated) {
+      const { path, sizeBytes } = segment;
       const from = this.#offset - begin;
       begin += sizeBytes;
       if (from >= sizeBytes) continue;
       const chunk = await readRange(path, from, Math.min(sizeBytes, from + READ_BYTES));
       this.#offset += chunk.length;
-      if (chunk.length > 0) return this.#split(chunk);
+      if (chunk.length === 0) continue;
+      const lines = this.#split(chunk);
+      if (this.#offset === begin && (await endsWithMark(segment))) this.#isInMiddle = true;
+      return lines;
     }
     this.#offset = 0;
     return [];
+  }
+
+  /** Ends the line that was begun with the mark; what comes next begins in the middle of one. */
+  #loseSome(): readonly string[] {
+    // The rest of a line whose beginning was lost is not shown, with or without its end.
+    if (this.#isInMiddle) this.#splitter.flush();
+    this.#isInMiddle = true;
+    return this.#splitter.push(LOST_BYTES);
   }
 
   #split(chunk: Buffer): readonly string[] {
@@ -110,4 +130,33 @@ export class OutputReader {
     this.#isInMiddle = false;
     return lines.slice(1);
   }
+}
+
+/** Whether the line that begins at `begin` may in truth begin in what is not there any more. */
+async function isAfterLoss(
+  segments: readonly OutputSegment[],
+  place: { readonly begin: number; readonly oldestPath: string },
+): Promise<boolean> {
+  let end = 0;
+  for (const segment of segments) {
+    const isOldest = end === 0 && segment.path === place.oldestPath;
+    // Others may have been removed before the oldest one that is kept.
+    if (place.begin === end && isOldest) return !(await beginsWithMark(segment));
+    end += segment.sizeBytes;
+    if (place.begin === end && (await endsWithMark(segment))) return true;
+  }
+  return false;
+}
+
+function sumBytes(segments: readonly OutputSegment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+}
+
+async function beginsWithMark({ path }: OutputSegment): Promise<boolean> {
+  return LOST_BYTES.equals(await readRange(path, 0, LOST_BYTES.length));
+}
+
+async function endsWithMark({ path, sizeBytes }: OutputSegment): Promise<boolean> {
+  const begin = Math.max(0, sizeBytes - LOST_BYTES.length);
+  return LOST_BYTES.equals(await readRange(path, begin, sizeBytes));
 }

@@ -1,3 +1,4 @@
+import { assert } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Random } from '../../lib/random.ts';
@@ -45,6 +46,8 @@ const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /** The options with all defaults filled in. */
 export function compileProcessOptions(options: ProcessRuntimeOptions): CompiledProcessOptions {
+  const outputLimits = options.outputLimits ?? DEFAULT_OUTPUT_LIMITS;
+  assert(outputLimits.rotatedCount >= 1, 'at least one rotated file of output is kept');
   return Object.freeze({
     workerDirectory: `${options.directory}/${options.worker}`,
     worker: options.worker,
@@ -54,7 +57,7 @@ export function compileProcessOptions(options: ProcessRuntimeOptions): CompiledP
     user: options.user,
     searchPath: options.searchPath ?? DEFAULT_SEARCH_PATH,
     pidsMax: options.pidsMax ?? 512,
-    outputLimits: options.outputLimits ?? DEFAULT_OUTPUT_LIMITS,
+    outputLimits,
     pollMs: options.pollMs ?? 1000,
     controlGroupMounts: options.controlGroupMounts,
   });

@@ -320,7 +320,7 @@ export class ProcessRuntime implements Runtime {
       const observed = await observeInstance(this.#directory(key), context);
       if (observed === undefined) return undefined;
       if (observed.phase === 'ended') {
-        watch.delete(key);
+        await watch.end(key);
         return toInstanceStatus(observed);
       }
       if (leftMs <= 0) return 'in-vain';

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -8,9 +8,6 @@ import { isCubeError } from '../../../src/errors/cube-error.ts';
 import { toLimitFiles } from '../../../src/runtime/process/control-group.ts';
 import { toControlGroupMounts } from '../../../src/runtime/process/control-group-mounts.ts';
 import { parseInstanceName } from '../../../src/runtime/process/instance-directory.ts';
-import { OutputFile } from '../../../src/runtime/process/output-file.ts';
-import { LOST_MARK } from '../../../src/runtime/process/output-rotation.ts';
-import { findSegments, findTail } from '../../../src/runtime/process/output-segments.ts';
 import { findSocket } from '../../../src/runtime/process/port-holder.ts';
 import { parseProcessStat } from '../../../src/runtime/process/process-identity.ts';
 import { assertProgramExists } from '../../../src/runtime/process/program-lookup.ts';
@@ -209,74 +206,5 @@ describe('a program', () => {
   test('is never a folder', async () => {
     const options = { searchPath: '/', directory: '/' };
     await expect(assertProgramExists('/tmp', options)).rejects.toThrow('was not found');
-  });
-});
-
-describe('output files', () => {
-  test('have their last lines found across files and blocks', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'out');
-    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}`);
-    const text = lines.map((line) => `${line}\n`).join('');
-    await writeFile(`${path}.1`, text.slice(0, 100_003));
-    await writeFile(path, text.slice(100_003));
-    const segments = await findSegments(path, 2);
-    for (const count of [0, 1, 2, 9000, 19_999, 20_000, 30_000]) {
-      const { begin, lineCount } = await findTail(segments, count);
-      const wanted = count === 0 ? [] : lines.slice(-count);
-      expect(text.slice(begin)).toBe(wanted.map((line) => `${line}\n`).join(''));
-      expect(lineCount).toBe(wanted.length);
-    }
-  });
-
-  test('count a last line that is not finished', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'out');
-    await writeFile(path, 'a\nb\nc');
-    expect(await findTail(await findSegments(path, 2), 2)).toEqual({ begin: 2, lineCount: 2 });
-    await writeFile(path, '');
-    expect(await findTail(await findSegments(path, 2), 2)).toEqual({ begin: 0, lineCount: 0 });
-  });
-
-  test('are read on over a rotation, and keep their number', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'out');
-    const output = new OutputFile(path, { fileBytesMax: 10, rotatedCount: 3 });
-    await writeFile(path, 'one two th');
-    const reader = await output.openReader(undefined);
-    const read = async (): Promise<string[]> => Array.fromAsync(reader.read({ flush: false }));
-    expect(await read()).toEqual([]);
-    for (const text of ['ree\n', '4\n567890123\n', 'last\nabcdefgh']) {
-      await writeFile(path, text, { flag: 'a' });
-      await output.rotate();
-    }
-    expect(await read()).toEqual(['one two three', '4', '567890123', 'last']);
-    expect(await readFile(path, 'utf8')).toBe('');
-    await writeFile(path, 'i\n', { flag: 'a' });
-    expect(await read()).toEqual(['abcdefghi']);
-  });
-
-  test('say so when a reader was too slow', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'out');
-    const output = new OutputFile(path, { fileBytesMax: 4, rotatedCount: 1 });
-    await writeFile(path, '');
-    const reader = await output.openReader(undefined);
-    for (const text of ['12345\n', '1\n345\n', '6\n']) {
-      await writeFile(path, text, { flag: 'a' });
-      await output.rotate();
-    }
-    expect(await Array.fromAsync(reader.read({ flush: true }))).toEqual([LOST_MARK, '345', '6']);
-  });
-
-  test('of a flood keep the end, after a line that says so', async () => {
-    await using directory = await temporaryDirectory();
-    const path = join(directory.path, 'out');
-    const output = new OutputFile(path, { fileBytesMax: 10, rotatedCount: 1 });
-    await writeFile(path, `${'x'.repeat(1000)}\nthe end\n`);
-    await output.rotate();
-    const reader = await output.openReader(undefined);
-    const lines = await Array.fromAsync(reader.read({ flush: true }));
-    expect(lines).toEqual(['', LOST_MARK, 'x', 'the end']);
   });
 });
