@@ -20,7 +20,9 @@ const FORBIDDEN = [
  * Which folders of the machine a container may see: those below configured roots, and none that
  * holds, or is held by, a forbidden one. What counts is where a path leads when the container is
  * made, whatever links are in it; and that is what is mounted, so that a link changed afterwards
- * changes nothing.
+ * changes nothing. Whoever can put a link in the place of a folder on the resolved path, between
+ * this look and the engine's, is not kept out: roots are for folders whose parents tasks cannot
+ * write to.
  */
 export class BindPolicy {
   readonly #roots: readonly string[];
