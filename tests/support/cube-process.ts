@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,12 +38,19 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 export class CubeProcess implements AsyncDisposable {
   readonly args: readonly string[];
   readonly #environment: Record<string, string> | undefined;
+  readonly #prefix: readonly string[];
   #child: ChildProcess | undefined;
   #output = '';
 
-  constructor(args: readonly string[], environment?: Record<string, string>) {
+  /** `prefix` are words before the command, of a program that becomes it, as `ip netns exec x`. */
+  constructor(
+    args: readonly string[],
+    environment?: Record<string, string>,
+    prefix: readonly string[] = [],
+  ) {
     this.args = args;
     this.#environment = environment;
+    this.#prefix = prefix;
   }
 
   /** Everything it has written since it was first started. */
@@ -61,7 +69,8 @@ export class CubeProcess implements AsyncDisposable {
   }
 
   start(): void {
-    const child = spawn(CUBE.node, [CUBE.bin, ...this.args], {
+    const [file = '', ...args] = [...this.#prefix, CUBE.node, CUBE.bin, ...this.args];
+    const child = spawn(file, args, {
       env: cleanEnvironment(this.#environment),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -76,6 +85,20 @@ export class CubeProcess implements AsyncDisposable {
     this.#child = child;
   }
 
+  /** Sends a signal, such as SIGSTOP, and goes on. */
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** Waits for an end that something else brings about. Returns the exit code, or the signal. */
+  async untilEnd(): Promise<number | NodeJS.Signals> {
+    const child = this.#child;
+    if (child === undefined) throw new Error(`cube ${this.args[0]} does not run.`);
+    return await new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
+    });
+  }
+
   /** Sends the signal and waits for the end. Returns the exit code, or null after a signal. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
@@ -88,6 +111,12 @@ export class CubeProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end('SIGKILL');
   }
+}
+
+/** Whether something runs under this number, other than a corpse. */
+export async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat !== '' && !/\) [ZX] /.test(stat);
 }
 
 /** Waits until the manager at the port serves, and gives a client for it. */
