@@ -18,6 +18,7 @@ import {
 } from './durable-file.ts';
 import { type ProcessIdentity, parseProcessStat } from './process-identity.ts';
 import type { ProcessUser } from './process-user.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** The intention to run an instance, written before anything is started. */
 const recordSchema = z.object({
@@ -209,7 +210,7 @@ export class InstanceDirectory {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    await rm(trash, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(trash);
   }
 
   async #findJson<Schema extends z.ZodType>(
@@ -246,7 +247,7 @@ export async function openWorkerDirectory(
     const leftover = join(instances, name);
     const isTrash = name.startsWith('.trash-');
     const isOldDraft = name.startsWith('.new-') && (await isOlder(leftover, options.nowMs));
-    if (isTrash || isOldDraft) await rm(leftover, { recursive: true, force: true, maxRetries: 3 });
+    if (isTrash || isOldDraft) await removeTree(leftover);
   }
 }
 
