@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { SubmissionInput } from '../../src/client/cube-client.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureTestImage } from '../support/docker-image.ts';
+import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
+import { isLong, tell } from '../support/fault-cluster.ts';
 import { KillRun, killNoted, notedStarts } from '../support/kill-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -12,6 +14,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const TASK_COUNT = 200;
 const CONTAINER_EVERY = 8;
+const KILL_COUNT = isLong ? 300 : 20;
 
 const docker = new Docker();
 
@@ -29,30 +32,10 @@ function makeSubmissions(image: string, notes: string): readonly Submission[] {
   });
 }
 
-/** How often a container was started for each (task, attempt), as the engine tells it. */
-async function containerStarts(
-  ids: ReadonlySet<string>,
-  since: number,
-): Promise<readonly string[]> {
-  const stream = await docker.getEvents({
-    since,
-    until: Math.floor(Date.now() / 1000) + 1,
-    filters: { type: ['container'], event: ['start'], label: ['cube.task'] },
-  });
-  let text = '';
-  for await (const chunk of stream) text += String(chunk);
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line).Actor.Attributes)
-    .filter((labels) => ids.has(labels['cube.task']))
-    .map((labels) => `${labels['cube.task']}/${labels['cube.attempt']}`);
-}
-
 describe('killing manager, worker and both at random', () => {
   it('loses no acknowledged task, doubles none, and disturbs none that runs', async () => {
     const image = await ensureTestImage();
-    const since = Math.floor(Date.now() / 1000) - 1;
+    const since = Date.now();
     await using directory = await temporaryDirectory();
     const notes = join(directory.path, 'starts');
     await using _leftovers = { [Symbol.asyncDispose]: () => killNoted(notes) };
@@ -64,7 +47,7 @@ describe('killing manager, worker and both at random', () => {
     const stop = new AbortController();
     const killing = run.killUntil(stop.signal);
     await withClients(8, submissions, (submission) => run.submit(submission));
-    while (run.killCount < 20) await run.killOne();
+    while (run.killCount < KILL_COUNT) await run.killOne();
     stop.abort();
     await killing;
 
@@ -87,7 +70,7 @@ describe('killing manager, worker and both at random', () => {
 
     // Nothing was started twice at the same attempt.
     const noted = (await notedStarts(notes)).map(({ attempt }) => attempt);
-    const starts = [...noted, ...(await containerStarts(ids, since))];
+    const starts = [...noted, ...(await containerStarts(docker, ids, since))];
     expect(starts.filter((one, index) => starts.indexOf(one) !== index)).toEqual([]);
 
     // What runs is undisturbed by further kills: same container ids, same pids.
@@ -117,8 +100,9 @@ describe('killing manager, worker and both at random', () => {
     const left = await docker.listContainers({ filters: { label: ['cube.task'] } });
     expect(left.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''))).toEqual([]);
     console.log(`killed ${run.killCount} times during ${TASK_COUNT} tasks`);
-    await removeContainers(ids);
-  }, 300_000);
+    tell({ kills: run.killCount });
+    await removeContainers(docker, ids);
+  }, 900_000);
 });
 
 /** So many clients share the items among them, each one at a time. */
@@ -132,10 +116,4 @@ async function withClients<Item>(
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) await act(next);
   };
   await Promise.all(Array.from({ length: count }, client));
-}
-
-async function removeContainers(ids: ReadonlySet<string>): Promise<void> {
-  const all = await docker.listContainers({ all: true, filters: { label: ['cube.task'] } });
-  const ours = all.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''));
-  await Promise.all(ours.map(({ Id }) => docker.getContainer(Id).remove({ force: true })));
 }

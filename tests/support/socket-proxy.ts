@@ -25,6 +25,8 @@ export interface SocketProxy extends AsyncDisposable {
   readonly requests: readonly string[];
   /** Decides over each request from its first line. Default: all pass. */
   rule: (request: string) => ProxyAction;
+  /** Called each time a reply was lost: the server has carried out what it was asked. */
+  onReplyLost: () => void;
   /** Cuts the connections whose request fits. */
   cut(pattern: RegExp): number;
   /** Takes the socket away, as when the server is stopped, cutting all connections. */
@@ -47,10 +49,15 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     upstream.on('error', () => client.destroy());
     client.pipe(upstream);
     client.unshift(head);
-    if (action === 'lose-reply') upstream.once('data', () => client.destroy());
+    if (action === 'lose-reply') upstream.once('data', () => loseReply(client));
     else if (action === 'half-reply') upstream.once('data', (chunk) => sendHalf(client, chunk));
     else if (action === 'lose-end') upstream.on('data', (chunk) => client.write(withoutEnd(chunk)));
     else upstream.pipe(client);
+  };
+
+  const loseReply = (client: Socket): void => {
+    proxy.onReplyLost();
+    client.destroy();
   };
 
   const onConnection = (client: Socket): void => {
@@ -81,6 +88,7 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     path,
     requests,
     rule: () => 'pass',
+    onReplyLost: () => undefined,
     cut(pattern) {
       const hit = [...open].filter(([, request]) => pattern.test(request));
       for (const [socket] of hit) socket.destroy();
