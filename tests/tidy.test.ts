@@ -128,10 +128,9 @@ describe('tidiness', () => {
     expect(dead).toEqual([]);
   });
 
-  it('names only tests that exist, where it says what keeps a defect out', () => {
-    const cells = [
-      ...read('docs/reference.md').matchAll(/\]\(\.\.\/(tests\/[^)]+)\) ((?:“[^”]+”(?:, )?)+)/g),
-    ];
+  it('names only tests that exist, where it says what keeps a defect or an attack out', () => {
+    const text = read('docs/reference.md') + read('SECURITY.md');
+    const cells = [...text.matchAll(/\]\((?:\.\.\/)?(tests\/[^)]+)\) ((?:“[^”]+”(?:, )?)+)/g)];
     const cited = cells.flatMap(([, path = '', names = '']) =>
       [...names.matchAll(/“([^”]+)”/g)].map(([, name = '']) => ({ path, name })),
     );

@@ -230,3 +230,21 @@ describe('a manager that cannot be reached', () => {
 function problem(code: string): string {
   return JSON.stringify({ type: 'about:blank', title: code, status: 400, detail: 'd', code });
 }
+
+describe('a redirect', () => {
+  test('is not followed, so that the token goes nowhere else', async () => {
+    const seen: (string | undefined)[] = [];
+    await using elsewhere = await startHttpStub((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end('{}');
+    });
+    await using manager = await startHttpStub((_, response) => {
+      response.writeHead(307, { location: elsewhere.url }).end();
+    });
+    const client = createCubeClient({ url: manager.url, token: 'secret-token' });
+    for (const ask of [() => client.status(), () => client.submit({ name: 'a', image: 'b' })]) {
+      await expect(ask()).rejects.toMatchObject({ code: 'bad-reply' });
+    }
+    expect(seen).toEqual([]);
+  });
+});
