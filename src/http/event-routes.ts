@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CubeError } from '../errors/cube-error.ts';
+import { describeValue } from '../errors/describe-value.ts';
 import { invalidInput } from '../errors/input-issues.ts';
 import { type CubeEvent, type EventType, eventSchema, eventTypes } from '../event/event.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -109,7 +110,7 @@ function startOf(given: string | number | undefined, service: ManagerService): n
   const after = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given;
   if (typeof after === 'string') {
     throw invalidInput('The Last-Event-ID header', [
-      { field: 'Last-Event-ID', got: JSON.stringify(after.slice(0, 70)), want: AFTER_WANTED },
+      { field: 'Last-Event-ID', got: describeValue(after, []), want: AFTER_WANTED },
     ]);
   }
   if (after < floor) {

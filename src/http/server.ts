@@ -1,9 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CubeError } from '../errors/cube-error.ts';
-import { parseInput } from '../errors/input-issues.ts';
+import { describeValue } from '../errors/describe-value.ts';
+import { invalidInput, parseInput } from '../errors/input-issues.ts';
 import { readJson } from '../errors/read-json.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
@@ -93,10 +94,13 @@ class Server implements HttpServer {
     });
     this.inject = this.#app.inject.bind(this.#app);
     this.#connections = watchConnections(this.#app.server, limits);
-    // A body that is waited for is asked for only when the doors have let its head through.
-    this.#app.server.on('checkContinue', (request, response) => {
-      this.#app.server.emit('request', request, response);
-    });
+    // A body that is waited for is asked for only when the doors have let its head through; other
+    // expectations are refused in our own words, and by the same doors.
+    for (const name of ['checkContinue', 'checkExpectation']) {
+      this.#app.server.on(name, (request: IncomingMessage, response: ServerResponse) => {
+        this.#app.server.emit('request', request, response);
+      });
+    }
   }
 
   async prepare(): Promise<void> {
@@ -183,6 +187,7 @@ class Server implements HttpServer {
     if (this.#isClosing) throw new CubeError('unavailable', 'Cube is shutting down.');
     if (request.is404) this.#checkMethod(request, reply);
     else if (request.method === 'POST') checkMediaType(request.raw);
+    checkExpectation(request.raw);
     if (isWaiting(request.raw)) reply.raw.writeContinue();
   }
 
@@ -259,7 +264,7 @@ class Server implements HttpServer {
       this.#options.logger.error(fields, 'A request failed by a bug.');
     }
     // Its body was not asked for, so what comes next on the connection may be that or a request.
-    if (isWaiting(request.raw)) reply.header('connection', 'close');
+    if (request.raw.headers.expect !== undefined) reply.header('connection', 'close');
     if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
     if (error.retryable && statusOf[error.code] === 503) reply.header('retry-after', '1');
     reply
@@ -294,6 +299,14 @@ function descriptionRoute(describe: () => object): AnyRoute {
 /** Whether the client waits for leave before it sends the body. */
 function isWaiting(request: IncomingMessage): boolean {
   return request.headers.expect?.toLowerCase() === '100-continue';
+}
+
+function checkExpectation(request: IncomingMessage): void {
+  const { expect } = request.headers;
+  if (expect === undefined || isWaiting(request)) return;
+  throw invalidInput('The Expect header', [
+    { field: 'Expect', got: describeValue(expect, []), want: '100-continue, or no such header' },
+  ]);
 }
 
 function accessOf(request: FastifyRequest): Access | undefined {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CubeError } from '../errors/cube-error.ts';
+import { describeValue } from '../errors/describe-value.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
 
@@ -71,6 +72,12 @@ function readCursor(cursor: string, filter: TaskFilter): number {
     // Not JSON: not written by us.
   }
   throw new CubeError('invalid-input', 'The cursor is not valid here: start again without it.', {
-    issues: [{ field: 'cursor', got: cursor.slice(0, 80), want: 'the cursor of this very query' }],
+    issues: [
+      {
+        field: 'cursor',
+        got: describeValue(cursor, []),
+        want: 'the cursor of this very query, or none',
+      },
+    ],
   });
 }

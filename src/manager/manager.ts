@@ -226,7 +226,7 @@ export class Manager {
     const { node: name, attempt } = task.status;
     const node = name === undefined ? undefined : state.findNode(name);
     if (node === undefined) {
-      throw new CubeError('unavailable', `Task ${id} has not run yet, so it has no output.`, {
+      throw new CubeError('not-found', `Task ${id} has not run yet, so it has no output.`, {
         hint: `See "cube explain ${id}" for what it waits for.`,
       });
     }
@@ -241,7 +241,10 @@ export class Manager {
       throw new CubeError(
         'invalid-input',
         `The worker speaks protocol ${protocol}, and this manager ${PROTOCOL_VERSION}.`,
-        { hint: 'Install the same release of Cube on both.' },
+        {
+          issues: [{ field: 'protocol', got: String(protocol), want: String(PROTOCOL_VERSION) }],
+          hint: 'Install the same release of Cube on both.',
+        },
       );
     }
     await nodes.join(facts, cluster);

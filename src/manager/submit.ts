@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { CubeError } from '../errors/cube-error.ts';
+import { CubeError, type InputIssue } from '../errors/cube-error.ts';
+import { describeValue } from '../errors/describe-value.ts';
 import type { EventDraft } from '../event/event.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskSpec } from '../task/task-spec.ts';
@@ -28,7 +29,10 @@ export function assertSameSpec(existing: Task, spec: TaskSpec): void {
   throw new CubeError(
     'conflict',
     `Task ${existing.id} exists with another spec: they differ first in "${field}".`,
-    { hint: 'Submit it under a new id, or stop the existing task first.' },
+    {
+      issues: [differenceIssue(field, existing.spec, spec)],
+      hint: 'Submit it under a new id, or stop the existing task first.',
+    },
   );
 }
 
@@ -37,6 +41,13 @@ function firstDifference(one: TaskSpec, other: TaskSpec): string | undefined {
   const after: Record<string, unknown> = other;
   const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return fields.find((field) => !isDeepStrictEqual(plain(before[field]), plain(after[field])));
+}
+
+/** What the field is and was, as far as it may be shown. */
+function differenceIssue(field: string, before: TaskSpec, after: TaskSpec): InputIssue {
+  const shown = (spec: Readonly<Record<string, unknown>>): string =>
+    describeValue(spec[field], [field]);
+  return { field, got: shown(after), want: `${shown(before)}, as the task of this id has it` };
 }
 
 /** Read back from JSON, so that an absent field and an undefined one are the same. */
