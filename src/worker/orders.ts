@@ -55,7 +55,12 @@ export function takeReign(
     throw new CubeError(
       'invalid-input',
       `The manager speaks protocol ${reign.protocol}, this worker speaks ${PROTOCOL_VERSION}.`,
-      { hint: 'Run the same version of Cube on manager and workers.' },
+      {
+        issues: [
+          { field: 'protocol', got: String(reign.protocol), want: String(PROTOCOL_VERSION) },
+        ],
+        hint: 'Run the same version of Cube on manager and workers.',
+      },
     );
   }
   const cluster = draft.cluster ?? pinnedCluster;
