@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { CubeError } from '../errors/cube-error.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
@@ -13,6 +14,11 @@ export interface ClientOptions {
   readonly clock?: Clock | undefined;
   /** How long a request may take in all, and a stream until it begins. Default 30,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Requests on their way at once; more wait for their turn, which the time-out does not count.
+   * Streams are not among them. Default 64, well below what a manager takes from one address.
+   */
+  readonly concurrencyMax?: number | undefined;
 }
 
 /** Options with their defaults, and the one place that they lead to. */
@@ -25,9 +31,13 @@ export interface Connection {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Calls `request` when it is its turn. */
+  readonly inTurn: <Result>(request: () => Promise<Result>) => Promise<Result>;
 }
 
 const TIMEOUT_MS = 30_000;
+
+const CONCURRENCY_MAX = 64;
 
 /** @throws CubeError `configuration`, when the address is not one of HTTP or has a path. */
 export function createConnection(
@@ -42,6 +52,7 @@ export function createConnection(
     fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)),
     clock: options.clock ?? systemClock,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    inTurn: pLimit(options.concurrencyMax ?? CONCURRENCY_MAX),
   };
 }
 

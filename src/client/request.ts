@@ -40,10 +40,19 @@ export async function requestJson<Schema extends z.ZodType>(
 }
 
 /** As `requestJson`, whatever the answer is, as long as it says that all went well. */
-export async function requestText(
+export function requestText(
   connection: Connection,
   request: ApiRequest,
 ): Promise<{ readonly status: number; readonly text: string }> {
+  return connection.inTurn(() => requestNow(connection, request));
+}
+
+async function requestNow(
+  connection: Connection,
+  request: ApiRequest,
+): Promise<{ readonly status: number; readonly text: string }> {
+  // It may have been given up while it waited for its turn.
+  request.signal?.throwIfAborted();
   using deadline = new Deadline(connection, request.signal);
   try {
     const response = await send(connection, request, deadline.signal);

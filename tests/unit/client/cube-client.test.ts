@@ -130,6 +130,27 @@ describe('what answers badly', () => {
 });
 
 describe('connections', () => {
+  test('are no more at once than allowed, however many requests are made', async () => {
+    let open = 0;
+    let openMax = 0;
+    const held: (() => void)[] = [];
+    await using stub = await startHttpStub(async (_request, response) => {
+      open += 1;
+      openMax = Math.max(openMax, open);
+      await new Promise<void>((resolve) => held.push(resolve));
+      open -= 1;
+      sendJson(response, { items: [] });
+    });
+    const client = createCubeClient({ url: stub.url, concurrencyMax: 3 });
+    const asked = Array.from({ length: 10 }, () => client.nodes());
+    for (let answered = 0; answered < 10; answered += 1) {
+      await expect.poll(() => held.length).toBeGreaterThan(answered);
+      held[answered]?.();
+    }
+    await Promise.all(asked);
+    expect(openMax).toBe(3);
+  });
+
   test('are let go of after every kind of answer', async () => {
     const sockets = new Set<Socket>();
     let openMax = 0;
