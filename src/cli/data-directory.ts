@@ -1,6 +1,7 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CubeError, messageOf } from '../errors/cube-error.ts';
+import { makeDirectory } from './make-directory.ts';
 
 const HINT = 'Name another with --data-dir or CUBE_DATA_DIR.';
 
@@ -11,6 +12,7 @@ const wordsByCode: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full',
   EDQUOT: 'your quota is used up',
   ENAMETOOLONG: 'its path is too long',
+  ENOENT: 'no directory can be made there',
   ENOTDIR: 'a part of its path is a file',
   ELOOP: 'its path has a loop of links',
 };
@@ -41,13 +43,11 @@ export async function openForProcessUser(path: string): Promise<void> {
  */
 export async function prepareDataDirectory(path: string): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await chmod(path, 0o700);
+    await makeDirectory(path);
     await assertUsable(path);
   } catch (error) {
     if (error instanceof CubeError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'EEXIST') throw refuse(path, 'is a file');
     const why = wordsByCode[code] ?? messageOf(error);
     throw new CubeError(
       code === 'ENOSPC' || code === 'EDQUOT' ? 'storage-full' : 'configuration',
