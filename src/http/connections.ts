@@ -8,6 +8,8 @@ import { statusOf } from './status-codes.ts';
 export interface ConnectionLimits {
   readonly connectionCountMax: number;
   readonly connectionsPerAddressMax: number;
+  /** In milliseconds. */
+  readonly stallMs: number;
 }
 
 /** The open connections of a server. */
@@ -37,12 +39,32 @@ export function watchConnections(server: Server, limits: ConnectionLimits): Conn
       if (isClosing && left === 0) socket.destroySoon();
     });
   });
+  cutStalled(server, {
+    stallMs: limits.stallMs,
+    isUsed: (socket) => requestCounts.get(socket) !== 0,
+  });
   return {
     closeUnused() {
       isClosing = true;
       for (const [socket, count] of requestCounts) if (count === 0) socket.destroy();
     },
   };
+}
+
+/**
+ * Cuts off whoever does not take what he asked for: until then it is kept in memory. A reply that
+ * has nothing to say for a while, as that of a stream, is left alone.
+ */
+function cutStalled(
+  server: Server,
+  { stallMs, isUsed }: { readonly stallMs: number; readonly isUsed: (socket: Socket) => boolean },
+): void {
+  server.timeout = stallMs;
+  // Comes when nothing was sent or received for so long, and when a connection is kept in vain.
+  server.on('timeout', (socket: Socket) => {
+    if (isUsed(socket) && socket.writableLength === 0) socket.setTimeout(stallMs);
+    else socket.destroy();
+  });
 }
 
 function limitConnections(server: Server, limits: ConnectionLimits): void {

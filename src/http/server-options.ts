@@ -24,6 +24,8 @@ export interface ServerLimits {
   readonly requestMs: number;
   /** Its headers after so long, in milliseconds. Default 10,000. */
   readonly headersMs: number;
+  /** A client that takes nothing of its reply for so long is cut off, in milliseconds. Default 30,000. */
+  readonly stallMs: number;
 }
 
 /** The limits where nothing else is asked for. */
@@ -32,6 +34,7 @@ export const defaultLimits: ServerLimits = {
   connectionsPerAddressMax: 200,
   requestMs: 30_000,
   headersMs: 10_000,
+  stallMs: 30_000,
 };
 
 /** What both servers take. */

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { taskSpecSchema } from '../../../src/task/task-spec.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   exchange,
@@ -82,6 +83,47 @@ describe('limits on connections', () => {
     const reply = await exchange(manager.port, one.repeat(999) + last);
     expect(reply.match(/HTTP\/1\.1 200/g)).toHaveLength(1000);
     expect(reply.match(/HTTP\/1\.1 200/g)?.length).toBe(manager.service.queries.length);
+  });
+});
+
+describe('a client that takes nothing of its reply', () => {
+  it('is cut off, and what was kept for it is let go of', async () => {
+    await using manager = await startManager({
+      limits: { stallMs: 100, connectionsPerAddressMax: 1 },
+    });
+    // More than the buffers of both sides of a connection hold.
+    const spec = taskSpecSchema.parse({ name: 'web', image: 'nginx', args: ['x'.repeat(32_000)] });
+    for (let count = 0; count < 1000; count += 1) {
+      await manager.service.submit({ spec }, { requestId: 'test' });
+    }
+    const host = `Host: localhost:${manager.port}`;
+    const stalled = connect(manager.port, '127.0.0.1').pause();
+    stalled.write(`GET /tasks?limit=1000 HTTP/1.1\r\n${host}\r\n\r\n`);
+    await eventually('it is being answered', () => manager.service.queries.length === 1);
+    // There is room for one connection, so that another is answered only when it is gone.
+    await eventually('it is cut off', async () => {
+      return (
+        statusOfReply(await exchange(manager.port, rawRequest('GET /healthz', [host]))) === 200
+      );
+    });
+    stalled.destroy();
+  });
+
+  it('is left alone while there is nothing to take', async () => {
+    await using manager = await startManager({ limits: { stallMs: 50 } });
+    const stream = connect(manager.port, '127.0.0.1');
+    let received = '';
+    stream.on('data', (chunk) => {
+      received += String(chunk);
+    });
+    stream.write(`GET /events HTTP/1.1\r\nHost: localhost:${manager.port}\r\n\r\n`);
+    await eventually('the stream is open', () => manager.service.streamCount === 1);
+    // An idle connection that nobody uses goes meanwhile, which shows that the time has passed.
+    const idle = connect(manager.port, '127.0.0.1').resume();
+    await eventually('it is closed', () => idle.closed);
+    manager.service.append({ type: 'node-joined', node: 'a' });
+    await eventually('the event arrives', () => received.includes('"node-joined"'));
+    stream.destroy();
   });
 });
 
