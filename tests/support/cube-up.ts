@@ -10,18 +10,17 @@ export interface CubeUp extends AsyncDisposable {
   readonly client: CubeClient;
   readonly port: number;
   readonly workerPort: number;
+  untilState(id: string, state: TaskState): Promise<TaskReply>;
 }
 
 export async function startCubeUp(
   directory: string,
   flags: readonly string[] = [],
+  environment: Record<string, string> = {},
 ): Promise<CubeUp> {
   const [port = 0, workerPort = 0] = await freePorts(2);
-  const cube = new CubeProcess([
-    'up',
-    ...['--data-dir', directory, '--port', `${port}`, '--worker-port', `${workerPort}`],
-    ...flags,
-  ]);
+  const places = ['--data-dir', directory, '--port', `${port}`, '--worker-port', `${workerPort}`];
+  const cube = new CubeProcess(['up', ...places, ...flags], environment);
   cube.start();
   const client = await clientOf(port);
   return {
@@ -29,6 +28,7 @@ export async function startCubeUp(
     client,
     port,
     workerPort,
+    untilState: (id, state) => untilState(client, id, state),
     async [Symbol.asyncDispose]() {
       // Tasks of a test end with it; a task that ignores its signal ends with its time-out.
       if (cube.isRunning) await stopAll(client);

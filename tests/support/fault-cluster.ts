@@ -64,11 +64,15 @@ export class FaultCluster implements AsyncDisposable {
     this.port = port;
     this.workerPorts = workerPorts;
     this.client = createCubeClient({ url: `http://127.0.0.1:${port}` });
-    const environment = { DOCKER_HOST: 'unix:///nonexistent/docker.sock', ...options.environment };
+    const environment = {
+      DOCKER_HOST: 'unix:///nonexistent/docker.sock',
+      CUBE_LOG_LEVEL: 'warn',
+      ...options.environment,
+    };
     this.manager = new CubeProcess(
       [
         'manager',
-        ...['--data-dir', this.dataOf('manager'), '--port', `${port}`, '--log-level', 'warn'],
+        ...['--data-dir', this.dataOf('manager'), '--port', `${port}`],
         ...['--workers', workerPorts.map((one) => `127.0.0.1:${one}`).join(',')],
         ...(options.managerFlags ?? []),
       ],
@@ -78,7 +82,7 @@ export class FaultCluster implements AsyncDisposable {
       (workerPort, index) =>
         new CubeProcess(
           [
-            ...['worker', '--name', `n${index + 1}`, '--log-level', 'warn'],
+            ...['worker', '--name', `n${index + 1}`],
             ...['--data-dir', this.dataOf(`n${index + 1}`), '--port', `${workerPort}`],
             ...['--cpu', '1000', '--memory', '1000GiB'],
           ],
@@ -114,7 +118,11 @@ export class FaultCluster implements AsyncDisposable {
   }
 
   async untilServing(): Promise<void> {
-    await clientOf(this.port);
+    try {
+      await clientOf(this.port);
+    } catch (cause) {
+      throw new Error(`The manager does not serve. ${this.manager.output}`, { cause });
+    }
   }
 
   /** A process task that notes each of its starts, and runs until it is stopped. */
