@@ -59,6 +59,7 @@ export class NodeConnection {
   readonly #dispatchLoop: Loop;
   #held = new Map<string, HeldAttempt>();
   #settled = false;
+  #isSettling = false;
   #heardAt: number;
   #problem: string | undefined;
   #stats: NodeStats | undefined;
@@ -94,9 +95,12 @@ export class NodeConnection {
     return this.#settled;
   }
 
-  /** How long nothing has been heard, in milliseconds. */
+  /**
+   * How long nothing has been heard, in milliseconds. While the worker's word is being recorded it
+   * is the manager who takes time, as on a slow disk, and the worker is not silent.
+   */
   get silentMs(): number {
-    return this.#owner.clock.monotonic() - this.#heardAt;
+    return this.#isSettling ? 0 : this.#owner.clock.monotonic() - this.#heardAt;
   }
 
   /** Why the latest attempt to connect failed; undefined while connected. */
@@ -167,13 +171,18 @@ export class NodeConnection {
       this.#tries += 1;
       silence.restart(Math.min(limitMs, limits.heartbeatMs * this.#tries));
       const list = await link.list(address, signal);
+      silence.stop();
+      this.#isSettling = true;
       await this.#settle(list);
+      this.#isSettling = false;
       silence.restart(limitMs);
       for await (const item of link.reports(address, list.sequence, signal)) {
-        silence.restart(limitMs);
+        silence.stop();
         await this.#take(item);
+        silence.restart(limitMs);
       }
     } finally {
+      this.#isSettling = false;
       silence.stop();
     }
   }
