@@ -36,9 +36,32 @@ export function readSubmission(input: unknown): Wish {
     ...(idResult.error === undefined ? [] : toInputIssues(idResult.error, { id }, idSchema)),
     ...(specResult.error === undefined
       ? []
-      : toInputIssues(specResult.error, fields, taskSpecSchema)),
+      : toInputIssues(specResult.error, fields, taskSpecSchema).map(withPolicy)),
     ...missingProgram(fields, specResult.error),
   ]);
+}
+
+/**
+ * What other orchestrators let a container have beyond its own walls. Cube has no such fields, so
+ * that no task can ask for them; whoever looks for one is told, and told what there is instead.
+ */
+const policies: Readonly<Record<string, string>> = {
+  privileged: 'containers are never privileged, and no setting allows it',
+  capadd: 'containers get no capabilities beyond those of Docker, and no setting allows it',
+  devices: 'containers see no devices of the node, and no setting allows it',
+  network: 'containers have a network of their own; publish what others need with "ports"',
+  networkmode: 'containers have a network of their own; publish what others need with "ports"',
+  pid: 'containers see no processes but their own, and no setting allows it',
+  ipc: 'containers share no memory with the node, and no setting allows it',
+  user: 'a container runs as the user of its image, a process as the one of "cube worker --process-user"',
+};
+
+function withPolicy(issue: InputIssue): InputIssue {
+  const policy = policies[issue.field.toLowerCase()];
+  const isUnknown = issue.want.startsWith('no such field');
+  return policy === undefined || !isUnknown
+    ? issue
+    : { ...issue, want: `no such field: ${policy}` };
 }
 
 /** The rules between fields are not reached while a field is wrong; this one is told at once. */

@@ -36,9 +36,18 @@ function checkRuntime(spec: SpecToCheck, refuse: Refuse): void {
   if (spec.runtime === 'docker' && spec.image === undefined) {
     refuse(['image'], 'an image, since runtime is docker');
   }
-  if (spec.image === undefined && spec.command !== undefined && /\s/.test(spec.command.trim())) {
+  if (spec.command !== undefined && isCommandLine(spec.command, spec.image !== undefined)) {
     refuse(['command'], 'the program alone; put what follows it into "args", one string each');
   }
+}
+
+/**
+ * Whether a command looks like a whole line. The path of a program in an image may have spaces; one
+ * that no path leads to, or that has options behind it, is hardly meant as one.
+ */
+function isCommandLine(command: string, isContainer: boolean): boolean {
+  if (!/\s/.test(command.trim())) return false;
+  return !isContainer || !command.startsWith('/') || /\s-/.test(command);
 }
 
 function checkPorts(spec: SpecToCheck, refuse: Refuse): void {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { CubeError, type InputIssue } from '../../../src/errors/cube-error.ts';
+import { readJson } from '../../../src/errors/read-json.ts';
 import { readSubmission } from '../../../src/task/read-submission.ts';
 import { taskSpecSchema } from '../../../src/task/task-spec.ts';
 
@@ -96,6 +97,34 @@ const rows: readonly Row[] = [
   [{ ...job, cpu: 0.0001 }, 'cpu', '0.0001', CPU],
   [{ ...job, cpu: '2 cores' }, 'cpu', '"2 cores"', CPU],
   [{ ...job, cpu: 1e9 }, 'cpu', '1000000000', CPU],
+  [{ ...job, cpu: Number.NaN }, 'cpu', 'NaN', CPU],
+  [{ ...job, cpu: Number.POSITIVE_INFINITY }, 'cpu', 'Infinity', CPU],
+  [{ ...job, cpu: '0.5' }, 'cpu', '"0.5"', CPU],
+  [
+    { ...container, command: 'echo hi' },
+    'command',
+    '"echo hi"',
+    'the program alone; put what follows it into "args", one string each',
+  ],
+  [
+    { ...container, command: '/bin/sh -c true' },
+    'command',
+    '"/bin/sh -c true"',
+    'the program alone; put what follows it into "args", one string each',
+  ],
+  [
+    { ...job, env: { A: 'x'.repeat(1024 ** 2) } },
+    'env.A',
+    'a string (not shown)',
+    'a string of at most 32,768 characters without NUL',
+  ],
+  [
+    { ...job, env: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`K${i}`, 'x'])) },
+    'env',
+    'an object',
+    'at most 500 entries',
+  ],
+  [{ ...job, env: ['A=1', 'A=2'] }, 'env', 'a list of 2', 'an object of names and values'],
   [{ ...job, memory: '64 mb' }, 'memory', '"64 mb"', BYTES],
   [{ ...job, memory: '-1' }, 'memory', '"-1"', BYTES],
   [{ ...job, memory: '6 4m' }, 'memory', '"6 4m"', BYTES],
@@ -107,6 +136,14 @@ const rows: readonly Row[] = [
   [{ ...container, ports: [{ container: '80' }] }, 'ports[0].container', '"80"', PORT],
   [{ ...container, ports: [{ container: 80.5 }] }, 'ports[0].container', '80.5', PORT],
   [{ ...container, ports: [{ container: 1, host: 65536 }] }, 'ports[0].host', '65536', PORT],
+  [{ ...container, ports: [{ container: -1 }] }, 'ports[0].container', '-1', PORT],
+  [
+    { ...container, ports: ['tcp/80'] },
+    'ports[0]',
+    '"tcp/80"',
+    'an object such as {"container": 80',
+  ],
+  [{ ...container, ports: { '80/tcp': {} } }, 'ports', 'an object', 'a list of ports'],
   [{ ...container, ports: ['80-90'] }, 'ports[0]', '"80-90"', 'an object such as {"container": 80'],
   [
     { ...container, ports: [{ container: 80, protocol: 'sctp' }] },
@@ -162,6 +199,18 @@ const rows: readonly Row[] = [
   [{ ...job, labels: { 'cube.x': '1' } }, 'labels["cube.x"]', '"cube.x"', LABEL_KEY],
   [{ ...job, labels: { constructor: '1' } }, 'labels.constructor', '"constructor"', LABEL_KEY],
   [{ ...job, labels: { a: '\ud800' } }, 'labels.a', '"\\ud800"', 'a string of at most 4,096'],
+  [
+    { ...job, labels: { a: 'x'.repeat(65_536) } },
+    'labels.a',
+    `"${'x'.repeat(77)}…"`,
+    'at most 4,096',
+  ],
+  [
+    { ...job, labels: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, 'x'])) },
+    'labels',
+    'an object',
+    'at most 100 entries',
+  ],
   [{ ...job, restart: 'sometimes' }, 'restart', '"sometimes"', RESTART],
   [{ ...job, restart: { attempts: -1 } }, 'restart.attempts', '-1', 'a whole number from 0'],
   [{ ...job, restart: { attempts: 1.5 } }, 'restart.attempts', '1.5', 'a whole number from 0'],
@@ -227,6 +276,19 @@ const rows: readonly Row[] = [
     '0',
     'a whole number from 1 to 100',
   ],
+  [
+    { ...job, health: { command: ['true'], interval: '1y' } },
+    'health.interval',
+    '"1y"',
+    `${DURATION}100ms to 1h`,
+  ],
+  [
+    { ...job, health: { command: ['true'], interval: 0 } },
+    'health.interval',
+    '0',
+    'Seconds? Write 5s',
+  ],
+  [{ ...job, constraints: ['zone == /eu.*/'] }, 'constraints[0]', '"zone == /eu.*/"', CONSTRAINT],
   [{ ...job, constraints: ['zone ~ eu'] }, 'constraints[0]', '"zone ~ eu"', CONSTRAINT],
   [{ ...job, constraints: [''] }, 'constraints[0]', '""', CONSTRAINT],
   [{ ...job, constraints: ['a b == c'] }, 'constraints[0]', '"a b == c"', CONSTRAINT],
@@ -238,16 +300,26 @@ const rows: readonly Row[] = [
   ],
   [{ ...job, stopSignal: 'SIGFOO' }, 'stopSignal', '"SIGFOO"', 'one of SIGTERM, SIGINT'],
   [{ ...job, stopSignal: 9 }, 'stopSignal', '9', 'one of SIGTERM, SIGINT'],
+  [{ ...job, stopSignal: 0 }, 'stopSignal', '0', 'one of SIGTERM, SIGINT'],
+  [{ ...job, stopSignal: 65 }, 'stopSignal', '65', 'one of SIGTERM, SIGINT'],
+  [{ ...job, stopSignal: 'KILL ' }, 'stopSignal', '"KILL "', 'one of SIGTERM, SIGINT'],
   [{ ...job, stopTimeout: '1d' }, 'stopTimeout', '"1d"', `${DURATION}0s to 1h`],
   [{ ...job, stopTimeout: 5 }, 'stopTimeout', '5', 'Seconds? Write 5s'],
   [{ ...job, stopTimeout: '5' }, 'stopTimeout', '"5"', 'Seconds? Write 5s'],
   [{ ...job, stopTimeout: '5 minutes' }, 'stopTimeout', '"5 minutes"', DURATION],
   [{ ...job, stopTimeout: '-1s' }, 'stopTimeout', '"-1s"', DURATION],
   [{ ...job, stopTimeout: '1e9h' }, 'stopTimeout', '"1e9h"', DURATION],
+  [{ ...job, priority: -1 }, 'priority', '-1', 'a whole number from 0 to 100'],
   [{ ...job, priority: 101 }, 'priority', '101', 'a whole number from 0 to 100'],
   [{ ...job, priority: 'high' }, 'priority', '"high"', 'a whole number from 0 to 100'],
   [{ ...job, onNodeLost: 'maybe' }, 'onNodeLost', '"maybe"', 'replace or wait'],
-  [{ ...job, privileged: true }, 'privileged', 'true', 'no such field'],
+  [{ ...container, privileged: true }, 'privileged', 'true', 'containers are never privileged'],
+  [{ ...container, capAdd: ['ALL'] }, 'capAdd', 'a list of 1', 'no capabilities beyond those'],
+  [{ ...container, devices: ['/dev/kvm'] }, 'devices', 'a list of 1', 'see no devices of the node'],
+  [{ ...container, network: 'host' }, 'network', '"host"', 'publish what others need with "ports"'],
+  [{ ...container, pid: 'host' }, 'pid', '"host"', 'see no processes but their own'],
+  [{ ...container, user: 0 }, 'user', '0', 'runs as the user of its image'],
+  [{ ...job, env: { A: { secretRef: 'x' } } }, 'env.A', 'an object', ENV_VALUE],
   [{ ...job, StartTime: 'x' }, 'StartTime', '"x"', 'no such field'],
   [{ ...job, imagee: 'x' }, 'imagee', '"x"', 'no such field; did you mean image?'],
   [{ ...job, Image: 'x' }, 'Image', '"x"', 'no such field; did you mean image?'],
@@ -302,6 +374,53 @@ describe('a task spec', () => {
   it('may override the command of an image', () => {
     const wish = readSubmission({ ...container, command: 'sleep', args: ['1'] });
     expect(wish).toMatchObject({ kind: 'run', spec: { runtime: 'docker', command: 'sleep' } });
+  });
+
+  it('may have a program in an image whose path has spaces', () => {
+    const command = '/opt/My App/run';
+    expect(readSubmission({ ...container, command })).toMatchObject({ spec: { command } });
+  });
+
+  it('may set variables that the loader and the shell obey', () => {
+    const env = { LD_PRELOAD: '/x.so', PATH: '/bin' };
+    expect(readSubmission({ ...container, env })).toMatchObject({ spec: { env } });
+    expect(readSubmission({ ...job, env })).toMatchObject({ spec: { env } });
+  });
+
+  it.each([
+    ['500ms', '500ms'],
+    ['90s', '1m30s'],
+    ['1m30s', '1m30s'],
+    ['0s', '0s'],
+    ['60m', '1h'],
+  ])('reads the duration %j as %s', (stopTimeout, canonical) => {
+    const wish = readSubmission({ ...job, stopTimeout });
+    expect(wish).toMatchObject({ spec: { stopTimeout: canonical } });
+  });
+
+  it.each([
+    ['{"name":"a","command":"b","cpu":1e400}', 'cpu', 'a number that can be held'],
+    ['{"name":"a","command":"b","cpu":-1e400}', 'cpu', 'a number that can be held'],
+    ['{"name":"a","command":"b","memory":9007199254740993}', 'memory', BYTES],
+    ['{"name":"a","command":"b","env":{"__proto__":"x"}}', 'env.__proto__', 'another name'],
+    ['{"name":"a","command":"b","env":{"A":"1","A":"2"}}', 'env.A', 'each field once'],
+    ['{"name":"a","command":"b","health":{"http":{"prototype":1}}}', 'health.http.prototype', ''],
+    ['{"name":"a","command":"b","args":["\\ud800"]}', 'args[0]', 'without NUL'],
+    [
+      `{"labels":${'{"a":'.repeat(20)}1${'}'.repeat(20)}}`,
+      'labels',
+      'at most 20 levels of nesting',
+    ],
+  ])('as the text %s is refused at %s', (text, field, want) => {
+    const read = (): unknown => readSubmission(readJson(Buffer.from(text), 'The task'));
+    expect(read).toThrowError(CubeError);
+    try {
+      read();
+    } catch (error) {
+      const [issue] = (error as CubeError).issues;
+      expect(issue?.field.startsWith(field)).toBe(true);
+      expect(issue?.want).toContain(want);
+    }
   });
 
   it('normalises an id in upper case', () => {
