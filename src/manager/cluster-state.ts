@@ -17,6 +17,8 @@ export interface AppliedEvent {
   /** The task before the event; undefined in its first. */
   readonly taskBefore?: Task | undefined;
   readonly node?: Node | undefined;
+  /** The node before the event; undefined in its first. */
+  readonly nodeBefore?: Node | undefined;
 }
 
 /**

@@ -132,7 +132,7 @@ export class Committer {
       const node = foldNode(before, event);
       undo.rememberNode(draft.node);
       this.#stagedNodes.set(draft.node, node);
-      return { event, node };
+      return { event, node, nodeBefore: before };
     }
     return { event: freeze({ ...stamp, ...draft }) };
   }

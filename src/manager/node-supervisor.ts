@@ -4,7 +4,7 @@ import { type Clock, timestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Random } from '../lib/random.ts';
 import type { Observation, WorkerList } from '../link/protocol.ts';
-import type { NodeFacts, NodeStats, RuntimeFact } from '../node/node.ts';
+import type { Node, NodeFacts, NodeStats, RuntimeFact } from '../node/node.ts';
 import type { Reign } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
@@ -49,6 +49,8 @@ export class NodeSupervisor implements ConnectionOwner {
   readonly #liveness: LivenessLoop;
   readonly #seeds: SeedLoop;
   readonly #observedAt = new Map<string, number>();
+  /** Nodes whose full lists are being recorded. */
+  readonly #settling = new Set<string>();
   #isStopped = false;
 
   constructor(options: NodeSupervisorOptions) {
@@ -99,14 +101,18 @@ export class NodeSupervisor implements ConnectionOwner {
   }
 
   /** Takes note of what has become durable: new orders, or another address. */
-  onPublished({ event, task, taskBefore, node }: AppliedEvent): void {
+  onPublished({ event, task, taskBefore, node, nodeBefore }: AppliedEvent): void {
     if (event.taskId !== undefined) {
       // The node that a task has left has something to forget.
       for (const name of new Set([task?.status.node, taskBefore?.status.node])) {
         if (name !== undefined) this.#connections.get(name)?.nudge();
       }
-    } else if (node !== undefined && event.facts?.address !== undefined) {
-      this.#connections.get(node.name)?.reconnect();
+    } else if (node !== undefined && nodeBefore !== undefined) {
+      // What a runtime holds can be seen again once it is back: the full list tells of it.
+      const isBack = isRuntimeBack(nodeBefore, node) && !this.#settling.has(node.name);
+      if (isBack || event.facts?.address !== undefined) {
+        this.#connections.get(node.name)?.reconnect();
+      }
     }
   }
 
@@ -157,6 +163,15 @@ export class NodeSupervisor implements ConnectionOwner {
   }
 
   async settle(node: string, list: WorkerList): Promise<void> {
+    this.#settling.add(node);
+    try {
+      await this.#commitList(node, list);
+    } finally {
+      this.#settling.delete(node);
+    }
+  }
+
+  async #commitList(node: string, list: WorkerList): Promise<void> {
     const { committer, state, clock } = this.#options;
     await committer.commit((view) => {
       const placed = [...state.placedOn(node)].flatMap((id) => view.findTask(id) ?? []);
@@ -236,4 +251,11 @@ export class NodeSupervisor implements ConnectionOwner {
       time: timestamp(this.clock),
     });
   }
+}
+
+function isRuntimeBack(before: Node, after: Node): boolean {
+  return after.runtimes.some(
+    ({ name, available }) =>
+      available && before.runtimes.some((one) => one.name === name && !one.available),
+  );
 }

@@ -71,9 +71,9 @@ function planCurrent(task: Task, held: HeldAttempts, orders: Orders): void {
   const key = { taskId: task.id, attempt: task.status.attempt };
   const attempt = held.get(heldKey(key));
   if (shouldRun(task)) {
-    if (attempt === undefined || attempt.phase === 'orphan') {
-      orders.run.push({ ...key, spec: task.spec });
-    }
+    // What ran and is not known there now may not be started again as the same attempt.
+    const isMissing = attempt === undefined && task.status.state === 'scheduled';
+    if (isMissing || attempt?.phase === 'orphan') orders.run.push({ ...key, spec: task.spec });
   } else if (attempt?.stopOrdered !== true && attempt?.phase !== 'ended') {
     orders.stop.push(key);
   }

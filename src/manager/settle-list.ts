@@ -17,7 +17,8 @@ export interface SettleContext {
 /**
  * What a worker's full list changes: what it says of each attempt, and what it leaves out. A task
  * that was seen running and that its worker no longer knows is lost: how it ended is unknown, and
- * it must not be started again as the same attempt.
+ * it must not be started again as the same attempt. While its runtime is not available that is
+ * not so yet: a worker without records may still find it there.
  */
 export function settleList(list: WorkerList, context: SettleContext): readonly EventDraft[] {
   const drafts: EventDraft[] = [];
@@ -32,6 +33,8 @@ export function settleList(list: WorkerList, context: SettleContext): readonly E
   for (const task of context.placed) {
     const key = keyOf({ taskId: task.id, attempt: task.status.attempt });
     if (known.has(key) || task.status.state !== 'running') continue;
+    const runtime = list.facts.runtimes.find(({ name }) => name === task.spec.runtime);
+    if (runtime?.available === false) continue;
     const lost = judgeObservation(
       task,
       {

@@ -74,6 +74,15 @@ export class RuntimeWatcher {
     return this.#fact;
   }
 
+  /**
+   * As the manager is to know it: not available before all that it holds has been seen, since what
+   * is missing from the list of this worker until then is not gone.
+   */
+  get toldFact(): RuntimeFact {
+    if (this.#hasCompared || !this.#fact.available) return this.#fact;
+    return { ...this.#fact, available: false, reason: 'It is being looked at.' };
+  }
+
   /** Whether all that the runtime holds has been seen since the worker started. */
   get hasCompared(): boolean {
     return this.#hasCompared;
@@ -174,7 +183,10 @@ export class RuntimeWatcher {
     const statuses = await this.#list(signal);
     await this.#sortOutOrphans(statuses, signal);
     // From now on attempts may start: no instance of an older one can be hidden here.
-    this.#hasCompared = true;
+    if (!this.#hasCompared) {
+      this.#hasCompared = true;
+      this.#options.onFactChanged();
+    }
     const byKey = new Map(statuses.map((status) => [attemptKeyText(status), status]));
     const now = timestamp(this.#options.clock);
     for (const record of this.#options.book.all()) {

@@ -80,7 +80,7 @@ export async function openWorkerParts(
     findWatcher,
     orphans,
     findOrphans: (taskId) => orphans().filter((one) => one.taskId === taskId),
-    runtimeFacts: () => Array.from(watchers.values(), (watcher) => watcher.fact),
+    runtimeFacts: () => Array.from(watchers.values(), (watcher) => watcher.toldFact),
 
     async start() {
       book.subscribe((changes) => runners.onChanges(changes));
