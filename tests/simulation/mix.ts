@@ -53,10 +53,7 @@ export function drawMix(seed: number): Mix {
   const dice = new Dice(seed, 'mix');
   const isSingle = dice.chance(1 / 3);
   const only = dice.pick(faultKinds);
-  const drawn = faultKinds.filter(() => dice.chance(0.45));
-  // What runs is found by the worker's records or by the runtime; losing both is too much.
-  const isTooMuch = drawn.includes('worker-disk-lost');
-  const many = drawn.filter((kind) => !(isTooMuch && kind === 'runtime-away'));
+  const many = faultKinds.filter(() => dice.chance(0.45));
   const isNetworkBad = !isSingle && dice.chance(0.6);
   const isRough = !isSingle && dice.chance(0.6);
   return {

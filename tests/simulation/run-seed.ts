@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { foldInto } from '../../src/manager/replay.ts';
+import { ManagerRepository } from '../../src/store/manager-repository.ts';
 import { unexplained } from './decisions.ts';
 import { plain } from './log-watch.ts';
 import { leftovers, unsettled } from './settled.ts';
@@ -89,7 +91,33 @@ async function startAnew(simulation: Simulation): Promise<readonly string[]> {
     if (!log.tasks.has(id) && !log.prunedIds.has(id))
       violations.push(`[ack-durable] ${id} is lost`);
   }
+  violations.push(...(await lostByPruning(simulation)));
   return [...violations, ...simulation.violations];
+}
+
+/** Where what is kept of the log, on its base, no longer gives the state. */
+async function lostByPruning({ cluster, log }: Simulation): Promise<readonly string[]> {
+  const repository = new ManagerRepository(cluster.managerStore);
+  const { floor } = await repository.load();
+  const base = await repository.base();
+  const state = {
+    tasks: new Map(base.tasks.map((task) => [task.id, task])),
+    nodes: new Map(base.nodes.map((node) => [node.name, node])),
+  };
+  const kept = await repository.events(floor, 10_000);
+  for (const event of kept) foldInto(state, event);
+  const isWhole = isDeepStrictEqual(plain(kept), plain(log.events.slice(floor)));
+  const isSame =
+    isDeepStrictEqual(plain(sorted(state.tasks)), plain(sorted(log.tasks))) &&
+    isDeepStrictEqual(plain(sorted(state.nodes)), plain(sorted(log.nodes)));
+  return [
+    ...(isWhole ? [] : [`[prune-safe] events above ${floor} are not those that were written`]),
+    ...(isSame ? [] : [`[prune-safe] base and log above ${floor} do not give the state`]),
+  ];
+}
+
+function sorted<Value>(map: ReadonlyMap<string, Value>): readonly (readonly [string, Value])[] {
+  return [...map].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /** Where the manager knows something otherwise than by the fold of the log. */

@@ -22,6 +22,8 @@ export class Simulation implements AsyncDisposable {
   readonly trace: string[] = [];
   isTrouble = true;
   readonly #dice: Dice;
+  readonly #epochs = new Map<string, number>();
+  readonly #staleOrders: string[] = [];
   #followed: unknown;
 
   constructor(seed: number, isTraced: boolean) {
@@ -36,6 +38,7 @@ export class Simulation implements AsyncDisposable {
         world.observe(record);
         if (isTraced) this.note(`world: ${JSON.stringify(record)}`);
       },
+      onOrdersTaken: (worker, epoch) => this.#onOrdersTaken(worker, epoch),
       onWritten: (transaction) => {
         const before = log.events.length;
         log.onWritten(transaction);
@@ -61,7 +64,8 @@ export class Simulation implements AsyncDisposable {
   }
 
   get violations(): readonly string[] {
-    return [...this.world.violations, ...this.log.violations, ...this.clients.violations];
+    const { world, log, clients } = this;
+    return [...world.violations, ...log.violations, ...clients.violations, ...this.#staleOrders];
   }
 
   note(what: string): void {
@@ -112,6 +116,14 @@ export class Simulation implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cluster[Symbol.asyncDispose]();
+  }
+
+  /** A worker that has heard of an epoch obeys no earlier one, unless its store was lost. */
+  #onOrdersTaken(worker: string, epoch: number): void {
+    const newest = this.#epochs.get(worker) ?? 0;
+    this.#epochs.set(worker, Math.max(newest, epoch));
+    if (epoch >= newest || this.mix.faults.includes('worker-disk-lost')) return;
+    this.#staleOrders.push(`[epoch-monotone] ${worker} obeyed epoch ${epoch} after ${newest}`);
   }
 
   /** Starts whatever is not there, as systemd would. */

@@ -48,6 +48,8 @@ export interface SimulatedClusterOptions {
   readonly seed?: number;
   /** Told of each transaction of the manager that is on its disk. */
   readonly onWritten?: (transaction: Transaction) => void;
+  /** Told of each message of a manager that a worker has taken. */
+  readonly onOrdersTaken?: (worker: string, epoch: number) => void;
   /** Told of what truly happens. Default: the world keeps its history. */
   readonly observe?: (record: SimulatedRecord) => void;
   /** What the process named says. */
@@ -314,7 +316,10 @@ export class SimulatedCluster implements AsyncDisposable {
     return {
       assign: (address, assignments, signal) =>
         life.call(() =>
-          this.#ask({ address, signal }, (worker) => worker.assign(structuredClone(assignments))),
+          this.#ask({ address, signal }, async (worker) => {
+            await worker.assign(structuredClone(assignments));
+            this.#options.onOrdersTaken?.(new URL(address).hostname, assignments.epoch);
+          }),
         ),
       list: (address, signal) =>
         life.call(() =>
