@@ -2,6 +2,7 @@ import type { CubeEvent } from '../event/event.ts';
 import { assert } from '../lib/assert.ts';
 import type { Node } from '../node/node.ts';
 import type { Task } from '../task/task.ts';
+import { checkManagerRecords } from './check-manager-records.ts';
 import { revisionKey } from './collections.ts';
 import type { Json, Put, RecordKey, Store, StoredRecord, Transaction } from './store.ts';
 
@@ -55,8 +56,8 @@ export function prunedMarkKey(taskId: string): RecordKey {
 }
 
 /**
- * The manager's records as typed values. Values are trusted when they are read back: the store
- * keeps a checksum of each, and only this file writes them.
+ * The manager's records as typed values. Only this file writes them and the store keeps a checksum
+ * of each, so that beyond what `checkManagerRecords` looks at they are trusted when read back.
  */
 export class ManagerRepository {
   readonly #store: Store;
@@ -75,22 +76,36 @@ export class ManagerRepository {
   }
 
   /**
-   * Everything that a manager keeps in memory. What another manager writes meanwhile may be in it
+   * Everything that a manager keeps in memory, once it was seen to fit together. What another manager writes meanwhile may be in it
    * in part; its events are then newer than `revision`, which `beginReign` finds out.
+   *
+   * @throws CubeError `storage-damaged`, when records do not fit together.
    */
   async load(): Promise<StoredManagerState> {
     const reign = await this.#store.find('meta', 'reign');
     this.#reignVersion = reign?.version ?? 0;
     const newest = await this.#store.list('events', { reverse: true, limit: 1 });
     const floor = await this.#store.find('meta', 'floor');
-    const tasks = await this.#all<Task>('tasks');
+    const taskRecords = await this.#allRecords('tasks', '');
+    const nodeRecords = await this.#allRecords('nodes', '');
+    const eventCount = await this.#store.count('events');
+    const stillFloor = await this.#store.find('meta', 'floor');
+    checkManagerRecords({
+      tasks: taskRecords,
+      nodes: nodeRecords,
+      newest: newest[0],
+      // Where another manager has pruned meanwhile, the count says nothing; its reign is found out.
+      eventCount: stillFloor?.version === floor?.version ? eventCount : Number.POSITIVE_INFINITY,
+      floor: floor === undefined ? 0 : decode<{ floor: number }>(floor).floor,
+    });
+    const tasks = taskRecords.map(decode<Task>);
     tasks.sort((a, b) => a.createdRevision - b.createdRevision);
     return {
       reign: reign === undefined ? undefined : decode<Reign>(reign),
       floor: floor === undefined ? 0 : decode<{ floor: number }>(floor).floor,
       revision: newest[0] === undefined ? 0 : decode<CubeEvent>(newest[0]).revision,
       tasks,
-      nodes: await this.#all<Node>('nodes'),
+      nodes: nodeRecords.map(decode<Node>),
       prunedIds: await this.#prunedIds(),
     };
   }
@@ -152,10 +167,6 @@ export class ManagerRepository {
   async findBase<Value extends Task | Node>(key: string): Promise<Value | undefined> {
     const record = await this.#store.find('base', key);
     return record === undefined ? undefined : decode<Value>(record);
-  }
-
-  async #all<Value>(collection: string): Promise<Value[]> {
-    return (await this.#allRecords(collection, '')).map(decode<Value>);
   }
 
   async #prunedIds(): Promise<string[]> {
