@@ -41,5 +41,11 @@ export function addMachineOptions(command: Command): Command {
     .addOption(repeated('--allow-bind <dir>', 'a directory below which tasks may bind'))
     .addOption(
       once('--process-user <user>', 'as whom plain processes run (default: as Cube itself)'),
+    )
+    .addOption(
+      once(
+        '--process-work-dir <dir>',
+        'where processes of that user work (default: /var/lib/cube-work)',
+      ),
     );
 }

@@ -1,5 +1,4 @@
-import { chmod, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { CubeError, messageOf } from '../errors/cube-error.ts';
 import { makeDirectory } from './make-directory.ts';
 
@@ -16,24 +15,6 @@ const wordsByCode: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is a file',
   ELOOP: 'its path has a loop of links',
 };
-
-/**
- * Lets other users through a data directory, but neither look into it nor write: the processes of
- * `--process-user` are started from below it.
- *
- * @throws CubeError `configuration`, when a directory above it is closed to them.
- */
-export async function openForProcessUser(path: string): Promise<void> {
-  for (let current = dirname(path); current !== dirname(current); current = dirname(current)) {
-    if (((await stat(current)).mode & 0o001) !== 0) continue;
-    throw new CubeError(
-      'configuration',
-      `Nobody but its owner can pass through ${current}, so --process-user cannot be used with the data directory ${path}.`,
-      { hint: 'Name one that others can reach, such as --data-dir /var/lib/cube.' },
-    );
-  }
-  await chmod(path, 0o711);
-}
 
 /**
  * Sees to it that the data directory is there, for its owner alone. One that is there already

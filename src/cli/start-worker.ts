@@ -166,6 +166,7 @@ function createRuntimes(settings: WorkerSettings, owner: RuntimeOwner): readonly
     createProcessRuntime({
       directory: join(settings.dataDir, 'processes'),
       ...(settings.processUser === undefined ? {} : { user: settings.processUser }),
+      ...(settings.processWorkDir === undefined ? {} : { workRoot: settings.processWorkDir }),
       worker,
       clock: systemClock,
       random: systemRandom,

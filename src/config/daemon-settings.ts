@@ -46,6 +46,8 @@ export interface WorkerSettings extends DaemonSettings {
   readonly bindRoots: readonly string[];
   /** As whom plain processes run; undefined for the worker's own user. */
   readonly processUser: ProcessUserSetting | undefined;
+  /** Where tasks of that user have their working directories; undefined for the default. */
+  readonly processWorkDir: string | undefined;
 }
 
 type ProcessUserSetting = string | { readonly userId: number; readonly groupId: number };
@@ -76,6 +78,7 @@ export interface WorkerFlags extends DaemonFlags {
   readonly label?: readonly string[];
   readonly allowBind?: readonly string[];
   readonly processUser?: string;
+  readonly processWorkDir?: string;
 }
 
 /** Where a daemon listens when neither flag nor variable says so. */
@@ -217,7 +220,7 @@ function resolvePolicy(flags: ManagerFlags): Pick<ManagerSettings, 'scheduler' |
 
 function resolveMachine(
   flags: WorkerFlags,
-): Pick<WorkerSettings, 'capacity' | 'labels' | 'bindRoots' | 'processUser'> {
+): Pick<WorkerSettings, 'capacity' | 'labels' | 'bindRoots' | 'processUser' | 'processWorkDir'> {
   const cpu = findSetting(settings.cpuCapacity, flags.cpu, {});
   const memory = findSetting(settings.memoryCapacity, flags.memory, {});
   const disk = findSetting(settings.diskCapacity, flags.disk, {});
@@ -234,6 +237,7 @@ function resolveMachine(
       parseSetting(settings.bindRoot, path, '--allow-bind'),
     ),
     processUser: findSetting(settings.processUser, flags.processUser, {}),
+    processWorkDir: findSetting(settings.processWorkDir, flags.processWorkDir, {}),
   };
 }
 

@@ -159,6 +159,13 @@ export const bindRoot: Setting<string> = {
     /^\/[^\0]{0,4000}$/.test(text) && !text.split('/').includes('..') ? text : undefined,
 };
 
+export const processWorkDir: Setting<string> = {
+  flag: '--process-work-dir',
+  want: 'the absolute path of a directory, without ".."',
+  example: '/srv/cube-work',
+  parse: bindRoot.parse,
+};
+
 export const processUser: Setting<string | { readonly userId: number; readonly groupId: number }> =
   {
     flag: '--process-user',

@@ -1,3 +1,6 @@
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { noopLogger } from '../../src/lib/logger.ts';
 import { systemRandom } from '../../src/lib/random.ts';
@@ -5,6 +8,7 @@ import { findControlGroupMounts } from '../../src/runtime/process/control-group-
 import { createProcessRuntime } from '../../src/runtime/process/process-runtime.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
 import { findProcessLeftovers } from '../support/process-leftovers.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { runtimeSuite } from './runtime-suite.ts';
 import { type MakeSpec, toShellCommand, toShellScript } from './runtime-workloads.ts';
 
@@ -23,6 +27,18 @@ const spec: MakeSpec = (workload, overrides) => {
   };
   return taskSpecSchema.parse(input);
 };
+
+/**
+ * A directory that others can reach, which the one of a test is not. All its folders go with the
+ * instances, and it goes when the tests are over.
+ */
+async function makeWorkRoot(worker: string): Promise<string> {
+  await chmod(workRoots.path, 0o711);
+  return join(workRoots.path, worker);
+}
+
+const workRoots = await temporaryDirectory();
+afterAll(() => workRoots[Symbol.asyncDispose]());
 
 /** The suite runs with the machine's control groups where they can be used, and without any. */
 const variants = [
@@ -48,7 +64,9 @@ for (const variant of variants) {
         random: systemRandom,
         logger: noopLogger,
         controlGroupMounts: variant.mounts,
-        ...(variant.user === undefined ? {} : { user: variant.user }),
+        ...(variant.user === undefined
+          ? {}
+          : { user: variant.user, workRoot: await makeWorkRoot(worker) }),
       }),
     spec,
     command: toShellCommand,

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -6,6 +6,7 @@ import { cli } from '../support/cli.ts';
 import { type CliDaemon, startCliDaemon } from '../support/cli-daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttpStub } from '../support/http-stub.ts';
+import { modesBelow } from '../support/modes-below.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const clock = systemClock;
@@ -82,12 +83,12 @@ describe('cube up', () => {
   // Only root can become somebody else.
   test.runIf(process.getuid?.() === 0)('runs processes as the user that it is told', async () => {
     await using directory = await temporaryDirectory();
-    const closed = join(directory.path, 'data');
-    const refused = await cli(['up', '--data-dir', closed, '--process-user', 'nobody'], { clock });
-    expect(refused.stderr).toContain(`Nobody but its owner can pass through ${directory.path},`);
-    expect(refused.exitCode).toBe(2);
-    await chmod(directory.path, 0o711);
-    await using daemon = await up(closed, '--process-user', 'nobody');
+    await using open = await temporaryDirectory();
+    await chmod(open.path, 0o711);
+    const dataDir = join(directory.path, 'data');
+    const workDir = join(open.path, 'work');
+    const flags = ['--process-user', 'nobody', '--process-work-dir', workDir];
+    await using daemon = await up(dataDir, ...flags);
     const argv = [
       'run',
       '-m',
@@ -97,15 +98,19 @@ describe('cube up', () => {
       '--restart',
       'never',
       '--',
-      'id',
-      '-un',
+      'sh',
+      '-c',
+      'id -un; cd "$HOME" && pwd',
     ];
     expect((await cli(argv, { clock })).exitCode).toBe(0);
     const name = await eventually('it has said who it is', async () => {
       const { stdout } = await cli(['logs', 'who', '-m', daemon.url], { clock });
-      return stdout === '' ? undefined : stdout;
+      return stdout.split('\n').length > 2 ? stdout : undefined;
     });
-    expect(name).toBe('nobody\n');
+    expect(name).toMatch(new RegExp(`^nobody\n${workDir}/[^\n]+/work\n$`));
+    for (const [path, mode] of await modesBelow(dataDir)) {
+      expect(`${path} ${mode & 0o077}`).toBe(`${path} 0`);
+    }
   });
 
   test('says for people what there is, and what to type next', async () => {
@@ -269,15 +274,4 @@ function isAlive(pid: string | undefined): boolean {
   } catch {
     return false;
   }
-}
-
-async function modesBelow(path: string): Promise<ReadonlyMap<string, number>> {
-  const modes = new Map([[path, (await stat(path)).mode]]);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const inner = join(path, entry.name);
-    if (entry.isDirectory())
-      for (const [key, mode] of await modesBelow(inner)) modes.set(key, mode);
-    else modes.set(inner, (await stat(inner)).mode);
-  }
-  return modes;
 }

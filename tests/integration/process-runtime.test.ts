@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { isCubeError } from '../../src/errors/cube-error.ts';
@@ -13,6 +14,7 @@ import {
 import { LOST_MARK } from '../../src/runtime/process/output-rotation.ts';
 import { canCollapseFiles } from '../support/can-collapse-files.ts';
 import { eventually } from '../support/eventually.ts';
+import { modesBelow } from '../support/modes-below.ts';
 import { isProcessAlive, openProcessBench, type ProcessBench } from '../support/process-bench.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -335,13 +337,19 @@ describe('output', () => {
       ].join('; '),
     );
     await bench.start(instance);
-    const following = bench.logs(instance, true);
+    const lines: string[] = [];
+    const options = { follow: true, signal: bench.signal };
+    const following = (async () => {
+      for await (const { text } of bench.runtime.logs(instance, options)) lines.push(text);
+    })();
     const isThere = (name: string) => () => existsSync(bench.path(instance, name));
     await eventually('the file is rotated', isThere('stdout.log.1'));
+    // What was written last is kept, so that a follower comes to it, however slow it is.
+    await eventually('the last line is seen', () => lines.includes('line 00029999'));
     await writeFile(bench.path(instance, 'work', 'one'), '');
     await eventually('the file is rotated again', isThere('stdout.log.2'));
     await writeFile(bench.path(instance, 'work', 'two'), '');
-    const lines = await following;
+    await following;
     // A line whose end was lost says so; of one whose beginning was lost nothing is shown.
     const whole = lines.filter((line) => !line.endsWith(LOST_MARK));
     const numbers = whole
@@ -362,7 +370,10 @@ describe('output', () => {
     const outputLimits = { fileBytesMax: 5000, rotatedCount: 20 };
     await using bench = await openProcessBench({ outputLimits, pollMs: 10 });
     const line = `$i ${'x'.repeat(200)}`;
-    const script = `i=0; while [ $i -lt 150 ]; do echo "${line}"; i=$((i+1)); sleep 0.005; done`;
+    // It waits for a rotation that is due, so that it is never taken for a flood.
+    const pause = `while [ "$(stat -c %s ../stdout.log)" -gt 5000 ]; do sleep 0.01; done`;
+    const burst = `for _ in 1 2 3 4 5 6 7 8 9 10; do echo "${line}"; i=$((i+1)); sleep 0.005; done`;
+    const script = `i=0; while [ $i -lt 150 ]; do ${burst}; ${pause}; done`;
     const instance = bench.shell(script);
     await bench.start(instance);
     const lines = await bench.logs(instance, true);
@@ -509,6 +520,62 @@ describe.runIf(isRoot)('as another user', () => {
     expect(lines).toContain('CapEff: 0000000000000000');
     expect(lines).toContain('CapBnd: 0000000000000000');
     expect(lines).toContain('file');
+  });
+
+  test('the program reaches its own folder by its path, and nothing else of Cube', async () => {
+    await using bench = await openProcessBench({ user: 'nobody' });
+    const script = [
+      'cd / && cd "$HOME" && pwd && echo written > "$HOME/file" && cat file',
+      'ls -l /proc/self/fd | grep -c "$DATA"',
+      'cat "$DATA/environment" 2>&1; ls "$HOME/.." 2>&1; ls "$HOME/../.." 2>&1; exec sleep 3600',
+    ];
+    const wanted = bench.instance({ command: 'sh' });
+    const instance = {
+      ...wanted,
+      spec: {
+        ...wanted.spec,
+        args: ['-c', script.join('; ')],
+        env: { DATA: bench.path(wanted), KEY: { secret: 'a-very-secret-word' } },
+      },
+    };
+    await bench.start(instance);
+    await bench.untilLine(instance, (line) => line.includes(`'${bench.workRoot}/`));
+    const denied = await eventually('all was tried', async () => {
+      const lines = await bench.logs(instance);
+      return lines.length === 6 ? lines : undefined;
+    });
+    const home = `${bench.workRoot}/${bench.worker}/${instance.taskId}.1/work`;
+    // Of its descriptors only the error output is below Cube's directories, since the standard
+    // output is a pipe here.
+    expect(denied.slice(0, 3)).toEqual([home, 'written', '1']);
+    for (const line of denied.slice(3)) expect(line).toMatch(/Permission denied$/);
+    const options = { timeoutMs: 10_000, signal: bench.signal };
+    const command = [
+      'sh',
+      '-c',
+      'echo "$KEY"; id -un; pwd; ls -l /proc/self/fd | grep -c environment',
+    ];
+    const { output } = await bench.runtime.execute(instance, { ...options, command });
+    expect(output).toBe(`a-very-secret-word\nnobody\n${home}\n0\n`);
+    for (const [path, mode] of await modesBelow(bench.directory)) {
+      expect(`${path} ${mode & 0o077}`).toBe(`${path} 0`);
+    }
+  });
+
+  test('a work directory that others cannot reach is refused with what to do', async () => {
+    await using bench = await openProcessBench({ user: 'nobody' });
+    const closed = bench.create({ workRoot: join(bench.directory, 'work') });
+    expect(await closed.probe(bench.signal)).toMatchObject({
+      available: false,
+      reason: expect.stringContaining(`Let others pass: chmod o+x ${bench.directory}`),
+    });
+    await rm(join(bench.directory, 'work'), { recursive: true });
+    await chmod(bench.workRoot, 0o777);
+    expect(await bench.runtime.probe(bench.signal)).toMatchObject({
+      available: false,
+      reason: expect.stringContaining('Others than root can write to'),
+    });
+    await chmod(bench.workRoot, 0o711);
   });
 
   test('a program that only root may reach fails the start', async () => {

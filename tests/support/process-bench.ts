@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -15,31 +15,40 @@ import type { InstanceKey, InstanceSpec, InstanceStatus } from '../../src/runtim
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
 import { eventually } from './eventually.ts';
 import { findProcessLeftovers } from './process-leftovers.ts';
-import { temporaryDirectory } from './temporary-directory.ts';
+import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
 
 type Options = Partial<ProcessRuntimeOptions>;
 
 /** One worker's process runtime; at the end everything is removed, and nothing may be left. */
 export async function openProcessBench(options: Options = {}): Promise<ProcessBench> {
-  return new ProcessBench(await temporaryDirectory(), options);
+  const workRoot = await temporaryDirectory();
+  // Others must be able to pass it, as they cannot the directory of the runtime.
+  await chmod(workRoot.path, 0o711);
+  return new ProcessBench(await temporaryDirectory(), workRoot, options);
 }
 
 export class ProcessBench implements AsyncDisposable {
   readonly worker = randomUUID();
   readonly signal = AbortSignal.timeout(100_000);
   runtime: ProcessRuntime;
-  readonly #directory: AsyncDisposable & { readonly path: string };
+  readonly #directory: TemporaryDirectory;
+  readonly #workRoot: TemporaryDirectory;
   readonly #options: Options;
   readonly #others: ProcessRuntime[] = [];
 
-  constructor(directory: AsyncDisposable & { readonly path: string }, options: Options) {
+  constructor(directory: TemporaryDirectory, workRoot: TemporaryDirectory, options: Options) {
     this.#directory = directory;
+    this.#workRoot = workRoot;
     this.#options = options;
     this.runtime = this.create();
   }
 
   get directory(): string {
     return this.#directory.path;
+  }
+
+  get workRoot(): string {
+    return this.#workRoot.path;
   }
 
   create(options: Options = {}): ProcessRuntime {
@@ -49,6 +58,7 @@ export class ProcessBench implements AsyncDisposable {
       clock: systemClock,
       random: systemRandom,
       logger: noopLogger,
+      workRoot: this.workRoot,
       ...this.#options,
       ...options,
     });
@@ -121,7 +131,9 @@ export class ProcessBench implements AsyncDisposable {
     }
     await last.close();
     expect(await findProcessLeftovers(this.worker, this.directory)).toEqual([]);
+    expect(await readdir(this.workRoot)).toEqual([]);
     await this.#directory[Symbol.asyncDispose]();
+    await this.#workRoot[Symbol.asyncDispose]();
   }
 }
 

@@ -62,12 +62,11 @@ interface UpRequest {
 
 async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promise<Daemon> {
   const { createDaemonLogger } = await import('../daemon-logger.ts');
-  const { openForProcessUser, prepareDataDirectory } = await import('../data-directory.ts');
+  const { prepareDataDirectory } = await import('../data-directory.ts');
   const { startManager } = await import('../start-manager.ts');
   const { startWorker } = await import('../start-worker.ts');
   const logger = await createDaemonLogger(io, flags.logLevel);
   await prepareDataDirectory(settings.manager.dataDir);
-  if (flags.processUser !== undefined) await openForProcessUser(settings.manager.dataDir);
   await using parts = new AsyncDisposableStack();
   const workerPorts = settings.workers.map(({ port }) => port);
   const explain = async (address: ListeningAddress, error: unknown): Promise<never> => {
@@ -82,7 +81,6 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
   const workers: RunningWorker[] = [];
   for (const workerSettings of settings.workers) {
     await prepareDataDirectory(workerSettings.dataDir);
-    if (flags.processUser !== undefined) await openForProcessUser(workerSettings.dataDir);
     const worker = await startWorker(
       { ...workerSettings, managerUrl: manager.url },
       {

@@ -60,11 +60,10 @@ interface StartRequest {
 
 async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promise<Daemon> {
   const { createDaemonLogger } = await import('../daemon-logger.ts');
-  const { openForProcessUser, prepareDataDirectory } = await import('../data-directory.ts');
+  const { prepareDataDirectory } = await import('../data-directory.ts');
   const { startWorker } = await import('../start-worker.ts');
   const logger = await createDaemonLogger(io, flags.logLevel);
   await prepareDataDirectory(settings.dataDir);
-  if (flags.processUser !== undefined) await openForProcessUser(settings.dataDir);
   const { environment } = io;
   const worker = await startWorker(settings, { logger, ...hooks, environment }).catch(
     async (error: unknown) => {

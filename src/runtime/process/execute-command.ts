@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
+import { assert } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ExecuteResult } from '../runtime.ts';
 import { sendSignal } from './marked-processes.ts';
@@ -12,6 +13,8 @@ const OUTPUT_WAIT_MS = 100;
 
 export interface ExecuteCommandOptions {
   readonly directory: string;
+  /** A file that the command finds open as descriptor 3. */
+  readonly descriptor: number;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -28,15 +31,17 @@ export function executeCommand(
   command: readonly [string, ...string[]],
   options: ExecuteCommandOptions,
 ): Promise<ExecuteResult> {
-  const { directory, environment, timeoutMs, clock, signal } = options;
+  const { directory, descriptor, environment, timeoutMs, clock, signal } = options;
   signal.throwIfAborted();
   const [program, ...args] = command;
   const child = spawn(program, args, {
     cwd: directory,
     env: environment,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', descriptor],
   });
+  const { stdout, stderr } = child;
+  assert(stdout !== null && stderr !== null, 'both are pipes');
   const output: Buffer[] = [];
   let outputBytes = 0;
   // All of it is read, or the command would wait for ever; only the beginning is kept.
@@ -45,8 +50,8 @@ export function executeCommand(
     outputBytes += kept.length;
     if (kept.length > 0) output.push(kept);
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  stdout.on('data', keep);
+  stderr.on('data', keep);
   return new Promise((resolve, reject) => {
     let isLate = false;
     const killGroup = (): void => {
@@ -77,8 +82,8 @@ export function executeCommand(
       killGroup();
       const finish = (): void => {
         wait.cancel();
-        child.stdout.destroy();
-        child.stderr.destroy();
+        stdout.destroy();
+        stderr.destroy();
         if (signal.aborted) reject(signal.reason);
         else {
           const text = Buffer.concat(output).toString('utf8');

@@ -32,6 +32,8 @@ const recordSchema = z.object({
   /** Control groups of the program, by what they are for. */
   groups: z.array(z.string()),
   memoryBytes: z.number().optional(),
+  /** Where `work` and `failed` are, when not among the other files: for another user's task. */
+  workFolder: z.string().optional(),
 });
 
 export type InstanceRecord = Readonly<z.output<typeof recordSchema>>;
@@ -63,13 +65,18 @@ export interface RecordedProcess extends ProcessIdentity {
  *     WORKER/instances/NAME/       NAME is TASK.ATTEMPT
  *       instance.json              the intention
  *       environment                the program's environment
- *       claim/                     made by the one shim that may run
+ *       claim                      made by the one shim that may run
  *       shim, program              their own lines of /proc/PID/stat
  *       failed                     not empty: the program could not be executed
  *       kill.json                  the reason why it was killed
  *       end.json                   how it ended
  *       work/                      working directory
  *       stdout.log, stderr.log     output, and .1, .2 … that were rotated away
+ *
+ * All of it is open to Cube's own user alone, and so are the directories above it. A task that
+ * runs as another user must reach its working directory by its path, so for such a task `work` and
+ * `failed` are in `WORK_ROOT/WORKER/NAME/`, a directory of Cube's user that others may pass, and
+ * belong to the task's user, who owns the file `environment` too but cannot reach it by its path.
  */
 export class InstanceDirectory {
   readonly path: string;
@@ -147,9 +154,18 @@ export class InstanceDirectory {
     return { code: Number(match[1]), atMs: stats.mtimeMs };
   }
 
+  /** The program's working directory. */
+  workPath(record: Pick<InstanceRecord, 'workFolder'>): string {
+    return join(record.workFolder ?? this.path, 'work');
+  }
+
+  failedPath(record: Pick<InstanceRecord, 'workFolder'>): string {
+    return join(record.workFolder ?? this.path, 'failed');
+  }
+
   /** What made the start of the program fail, as the shell's exit code. */
-  async findFailure(): Promise<number | undefined> {
-    const text = await findText(this.file('failed'));
+  async findFailure(record: InstanceRecord): Promise<number | undefined> {
+    const text = await findText(this.failedPath(record));
     return text === undefined || text === '' ? undefined : Number.parseInt(text, 10);
   }
 
@@ -164,24 +180,14 @@ export class InstanceDirectory {
   ): Promise<boolean> {
     const parent = join(this.path, '..');
     const draft = join(parent, `.new-${this.#random.uuid()}`);
-    const { user } = options;
+    const { user, environment } = options;
     await mkdir(draft, { mode: 0o700 });
-    await mkdir(join(draft, 'work'), { mode: 0o700 });
-    const files = {
-      environment: options.environment,
-      failed: '',
-      'stdout.log': '',
-      'stderr.log': '',
-    };
+    const files = { environment, 'stdout.log': '', 'stderr.log': '' };
     for (const [name, text] of Object.entries(files)) {
       await writeFile(join(draft, name), text, { mode: 0o600, flag: 'wx' });
+      if (user !== undefined) await chown(join(draft, name), user.userId, user.groupId);
     }
-    if (user !== undefined) {
-      for (const name of ['work', ...Object.keys(files)]) {
-        await chown(join(draft, name), user.userId, user.groupId);
-      }
-      await chmod(draft, 0o711);
-    }
+    if (record.workFolder === undefined) await makeWorkFolder(draft, undefined);
     await writeFile(this.exitFile, '    \n', { mode: 0o600, flag: 'a' });
     await writeDurably(join(draft, 'instance.json'), JSON.stringify(record), this.#random);
     try {
@@ -192,6 +198,12 @@ export class InstanceDirectory {
       throw error;
     }
     await syncDirectory(parent);
+    // Not before there is a record by which it is found again.
+    if (record.workFolder !== undefined) {
+      await mkdir(record.workFolder, { recursive: true, mode: 0o711 });
+      await chmod(record.workFolder, 0o711);
+      await makeWorkFolder(record.workFolder, user);
+    }
     return true;
   }
 
@@ -201,7 +213,8 @@ export class InstanceDirectory {
   }
 
   /** Takes the directory away in one step, then deletes it. */
-  async remove(): Promise<void> {
+  async remove(record: InstanceRecord): Promise<void> {
+    if (record.workFolder !== undefined) await removeTree(record.workFolder);
     const trash = join(this.path, '..', `.trash-${this.#random.uuid()}`);
     // First, so that no later instance of this name can find the code of this one.
     await rm(this.exitFile, { force: true });
@@ -231,18 +244,23 @@ export class InstanceDirectory {
   }
 }
 
+async function makeWorkFolder(path: string, user: ProcessUser | undefined): Promise<void> {
+  await mkdir(join(path, 'work'), { mode: 0o700 });
+  await writeFile(join(path, 'failed'), '', { mode: 0o600, flag: 'wx' });
+  if (user === undefined) return;
+  for (const name of ['work', 'failed']) {
+    await chown(join(path, name), user.userId, user.groupId);
+  }
+}
+
 /** Makes the directories of a worker, and clears what a crash left half-made or half-deleted. */
 export async function openWorkerDirectory(
   path: string,
-  options: { readonly nowMs: number; readonly traversable: boolean },
+  options: { readonly nowMs: number },
 ): Promise<void> {
   const instances = join(path, 'instances');
-  const mode = options.traversable ? 0o711 : 0o700;
-  await mkdir(instances, { recursive: true, mode });
+  await mkdir(instances, { recursive: true, mode: 0o700 });
   await mkdir(join(path, 'exits'), { recursive: true, mode: 0o700 });
-  if (options.traversable) {
-    for (const one of [join(path, '..'), path, instances]) await chmod(one, mode);
-  }
   for (const name of await readdir(instances)) {
     const leftover = join(instances, name);
     const isTrash = name.startsWith('.trash-');

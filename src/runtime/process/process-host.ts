@@ -5,6 +5,7 @@ import { openWorkerDirectory } from './instance-directory.ts';
 import { readBootId } from './process-identity.ts';
 import type { CompiledProcessOptions } from './process-options.ts';
 import { type ProcessUser, resolveProcessUser } from './process-user.ts';
+import { openWorkRoot } from './work-root.ts';
 
 /** What was found out about the machine before the first instance is touched. */
 export interface ProcessHost {
@@ -36,12 +37,12 @@ export async function openProcessHost(options: CompiledProcessOptions): Promise<
   try {
     await openWorkerDirectory(options.workerDirectory, {
       nowMs: options.clock.now(),
-      traversable: user !== undefined,
     });
   } catch (cause) {
     const message = `${options.workerDirectory} cannot be used: ${messageOf(cause)}.`;
     throw new CubeError('runtime-unavailable', message, { cause });
   }
+  if (user !== undefined) await openWorkRoot(options);
   const mounts = options.controlGroupMounts ?? (await findControlGroupMounts());
   const groups = await ControlGroups.open(mounts, options.worker);
   return { bootId, groups, user, notes: toNotes({ groups, mounts, user }) };

@@ -14,7 +14,7 @@ import type {
 } from './instance-directory.ts';
 import { killMarkedProcesses, sendSignal } from './marked-processes.ts';
 import { findLiving, type ProcessStat, readBootTimeMs } from './process-identity.ts';
-import { STAGE_MARK } from './shim.ts';
+import { SHIM_MARK } from './shim.ts';
 
 /** How long all processes of an instance may take to die of SIGKILL. */
 const KILL_MS = 5000;
@@ -114,7 +114,7 @@ export function toInstanceStatus(observed: ObservedInstance): InstanceStatus {
 export async function isProgramExecuted(pid: number): Promise<boolean> {
   try {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8');
-    return command !== '' && !command.includes(`\0${STAGE_MARK}\0`);
+    return command !== '' && !command.includes(`\0${SHIM_MARK}\0`);
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;

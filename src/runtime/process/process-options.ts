@@ -16,6 +16,11 @@ export interface ProcessRuntimeOptions {
   readonly logger: Logger;
   /** As whom tasks run. Default: as the worker itself. Another user needs root. */
   readonly user?: ProcessUserOption;
+  /**
+   * Below it the working directories of tasks are made that run as another user, who must be able
+   * to pass all directories above it. Default `/var/lib/cube-work`.
+   */
+  readonly workRoot?: string;
   /** The PATH of tasks that set none. Default: the system's folders. Never the worker's own. */
   readonly searchPath?: string;
   /** Processes and threads one task may have, where control groups allow a limit. Default 512. */
@@ -35,12 +40,15 @@ export interface CompiledProcessOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly user: ProcessUserOption | undefined;
+  readonly workRoot: string;
   readonly searchPath: string;
   readonly pidsMax: number;
   readonly outputLimits: OutputLimits;
   readonly pollMs: number;
   readonly controlGroupMounts: readonly ControlGroupMount[] | undefined;
 }
+
+const DEFAULT_WORK_ROOT = '/var/lib/cube-work';
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -55,6 +63,7 @@ export function compileProcessOptions(options: ProcessRuntimeOptions): CompiledP
     random: options.random,
     logger: options.logger,
     user: options.user,
+    workRoot: options.workRoot ?? DEFAULT_WORK_ROOT,
     searchPath: options.searchPath ?? DEFAULT_SEARCH_PATH,
     pidsMax: options.pidsMax ?? 512,
     outputLimits,

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { CubeError, isCubeError, messageOf } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
@@ -42,6 +43,7 @@ import { assertStartable, type LaunchedShim, launch, waitUntilExecuted } from '.
 import { ProcessUsageMeter, type RunningInstance } from './process-usage.ts';
 import { toChangeUser } from './process-user.ts';
 import { toExecuteCommand } from './shim.ts';
+import { closeWorkRoot } from './work-root.ts';
 
 /** What was killed may take this long to be gone. */
 const DEATH_MS = 10_000;
@@ -228,13 +230,14 @@ export class ProcessRuntime implements Runtime {
         hint: 'A command can only be run beside a running task.',
       });
     }
+    await using environment = await open(directory.file('environment'), 'r');
     const command = toExecuteCommand({
-      environmentFile: directory.file('environment'),
       changeUser: toChangeUser(host.user),
       command: options.command,
     });
-    return executeCommand(command, {
-      directory: directory.file('work'),
+    return await executeCommand(command, {
+      directory: directory.workPath(observed.record),
+      descriptor: environment.fd,
       environment: { PATH: this.#options.searchPath },
       timeoutMs: options.timeoutMs,
       clock: this.#options.clock,
@@ -256,9 +259,10 @@ export class ProcessRuntime implements Runtime {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(closedError());
     this.#feed.close(closedError());
-    const open = await this.#opening?.catch(() => undefined);
-    await open?.watch.close();
-    await open?.host.groups.close();
+    const opened = await this.#opening?.catch(() => undefined);
+    await opened?.watch.close();
+    await opened?.host.groups.close();
+    if (opened?.host.user !== undefined) await closeWorkRoot(this.#options);
   }
 
   async *#eventsOnceOpen(
@@ -333,12 +337,12 @@ export class ProcessRuntime implements Runtime {
     const record = await directory.findRecord();
     if (record === undefined) return;
     await killInstance(directory, record, context);
-    await directory.remove();
+    await directory.remove(record);
     await removeControlGroups(record.groups);
   }
 
   async #remove(directory: InstanceDirectory, observed: ObservedInstance): Promise<void> {
-    await directory.remove();
+    await directory.remove(observed.record);
     await removeControlGroups(observed.record.groups);
   }
 }

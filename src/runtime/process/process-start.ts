@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { PublishedPort } from '../../task/port.ts';
@@ -55,10 +56,11 @@ export async function assertStartable(
   directory: InstanceDirectory,
   context: StartContext,
 ): Promise<void> {
-  const environment = toEnvironment(instance, directory, context.options.searchPath);
+  const workPath = directory.workPath(toWorkFolder(directory, context));
+  const environment = toEnvironment(instance, workPath, context.options.searchPath);
   await assertProgramExists(getCommand(instance.spec), {
     searchPath: environment['PATH'] ?? '',
-    directory: directory.file('work'),
+    directory: workPath,
   });
   for (const port of toPublishedPorts(instance.spec)) {
     const holder = await findPortHolder(port);
@@ -97,8 +99,9 @@ export async function launch(
     ports: [...toPublishedPorts(spec)],
     groups: [...host.groups.pathsOf(directory.name)],
     ...(spec.memory === undefined ? {} : { memoryBytes: spec.memory }),
+    ...toWorkFolder(directory, context),
   };
-  const environment = toEnvironment(instance, directory, options.searchPath);
+  const environment = toEnvironment(instance, directory.workPath(record), options.searchPath);
   const isMade = await directory.create(record, {
     environment: toEnvironmentScript(environment),
     user: host.user,
@@ -110,8 +113,8 @@ export async function launch(
     pidsMax: options.pidsMax,
   });
   return spawnShim(directory, {
+    record,
     command: [getCommand(spec), ...spec.args],
-    groups: record.groups,
     shimGroup: host.groups.shimGroup,
     changeUser: toChangeUser(host.user),
     searchPath: options.searchPath,
@@ -132,13 +135,13 @@ export async function waitUntilExecuted(
   const begunAtMs = clock.monotonic();
   for (;;) {
     const observed = await observeInstance(directory, context);
-    // Asked after the look, since a failure is written before the end that it leads to.
-    const failure = await directory.findFailure();
-    if (failure !== undefined) throw await toExecuteError(directory, failure);
-    if (observed?.phase === 'ended') return observed;
     if (observed === undefined) {
       throw new CubeError('runtime-failed', 'The instance was removed while it was started.');
     }
+    // Asked after the look, since a failure is written before the end that it leads to.
+    const failure = await directory.findFailure(observed.record);
+    if (failure !== undefined) throw await toExecuteError(directory, failure);
+    if (observed.phase === 'ended') return observed;
     const pid = observed.phase === 'running' ? observed.living?.pid : undefined;
     if (pid !== undefined && (await isProgramExecuted(pid))) return observed;
     const elapsedMs = clock.monotonic() - begunAtMs;
@@ -151,8 +154,8 @@ export async function waitUntilExecuted(
 }
 
 interface ShimOptions {
+  readonly record: InstanceRecord;
   readonly command: readonly string[];
-  readonly groups: readonly string[];
   readonly shimGroup: string;
   readonly changeUser: readonly string[];
   readonly searchPath: string;
@@ -166,8 +169,8 @@ async function spawnShim(
     ...options,
     directory: directory.path,
     exitFile: directory.exitFile,
-    environmentFile: directory.file('environment'),
-    failedFile: directory.file('failed'),
+    failedFile: directory.failedPath(options.record),
+    groups: options.record.groups,
   });
   // Files, never pipes: with the worker dead, a write to a pipe would kill the program.
   await using stdout = await directory.openOutput('stdout');
@@ -175,7 +178,7 @@ async function spawnShim(
   try {
     return await new Promise<LaunchedShim>((resolve, reject) => {
       const shim = spawn(SHELL, args, {
-        cwd: directory.file('work'),
+        cwd: directory.workPath(options.record),
         env: { PATH: options.searchPath },
         detached: true,
         stdio: ['ignore', stdout.fd, stderr.fd],
@@ -201,9 +204,18 @@ async function spawnShim(
   }
 }
 
+/** Where a task of another user has what it must reach; nothing for a task of Cube's own user. */
+function toWorkFolder(
+  directory: InstanceDirectory,
+  { options, host }: StartContext,
+): Pick<InstanceRecord, 'workFolder'> {
+  if (host.user === undefined) return {};
+  return { workFolder: join(options.workRoot, options.worker, directory.name) };
+}
+
 function toEnvironment(
   { taskId, attempt, spec }: InstanceSpec,
-  directory: InstanceDirectory,
+  workPath: string,
   searchPath: string,
 ): Readonly<Record<string, string>> {
   const own = Object.entries(spec.env).map(([name, value]) => [
@@ -212,7 +224,7 @@ function toEnvironment(
   ]);
   return {
     PATH: searchPath,
-    HOME: directory.file('work'),
+    HOME: workPath,
     LANG: 'C.UTF-8',
     ...Object.fromEntries(own),
     CUBE_TASK_NAME: spec.name,

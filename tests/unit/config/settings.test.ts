@@ -142,6 +142,7 @@ describe('the settings of a worker', () => {
       label: ['zone=eu', 'empty='],
       allowBind: ['/srv'],
       processUser: '1000:1001',
+      processWorkDir: '/srv/work',
     };
     expect(await resolveWorkerSettings(flags, home, 'box')).toMatchObject({
       managerUrl: 'http://m:5555',
@@ -150,6 +151,7 @@ describe('the settings of a worker', () => {
       labels: { zone: 'eu', empty: '' },
       bindRoots: ['/srv'],
       processUser: { userId: 1000, groupId: 1001 },
+      processWorkDir: '/srv/work',
     });
   });
 
@@ -157,6 +159,7 @@ describe('the settings of a worker', () => {
     [{ cpu: '0' }, '--cpu is "0"; want cores'],
     [{ memory: 'lots' }, '--memory is "lots"; want bytes'],
     [{ processUser: '-x' }, '--process-user is "-x"; want the name of a user'],
+    [{ processWorkDir: 'work' }, '--process-work-dir is "work"; want the absolute path'],
     [{ name: 'a b' }, '--name is "a b"; want 1 to 63 letters'],
     [{ label: ['zone'] }, '--label is "zone"; want key=value'],
     [{ allowBind: ['srv'] }, '--allow-bind is "srv"; want the absolute path'],
