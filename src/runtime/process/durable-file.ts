@@ -32,6 +32,20 @@ export async function writeDurablyOnce(
   return true;
 }
 
+/**
+ * Writes a file into a directory that nobody looks into yet, so that it needs no other name while
+ * it is being written. Waits once for the disk.
+ */
+export async function writeNewDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await Promise.all([file.sync(), syncDirectory(dirname(path))]);
+  } finally {
+    await file.close();
+  }
+}
+
 async function writeTemporary(path: string, text: string, random: Random): Promise<string> {
   const temporary = `${path}.${random.uuid()}.tmp`;
   const file = await open(temporary, 'wx', 0o600);

@@ -15,6 +15,7 @@ import {
   syncDirectory,
   writeDurably,
   writeDurablyOnce,
+  writeNewDurably,
 } from './durable-file.ts';
 import { type ProcessIdentity, parseProcessStat } from './process-identity.ts';
 import type { ProcessUser } from './process-user.ts';
@@ -189,7 +190,7 @@ export class InstanceDirectory {
     }
     if (record.workFolder === undefined) await makeWorkFolder(draft, undefined);
     await writeFile(this.exitFile, '    \n', { mode: 0o600, flag: 'a' });
-    await writeDurably(join(draft, 'instance.json'), JSON.stringify(record), this.#random);
+    await writeNewDurably(join(draft, 'instance.json'), JSON.stringify(record));
     try {
       await rename(draft, this.path);
     } catch (error) {
