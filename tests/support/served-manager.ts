@@ -55,7 +55,7 @@ export async function serveManager(options: Partial<ManagerOptions> = {}): Promi
       reports: async function* (address) {
         throw unreachable(address);
       },
-      // biome-ignore lint/correctness/useYield: likewise.
+      // biome-ignore lint/correctness/useYield: nor does any output.
       logs: async function* (address) {
         throw unreachable(address);
       },
