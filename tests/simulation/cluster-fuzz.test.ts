@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { faultKinds } from './mix.ts';
 import { runSeed } from './run-seed.ts';
 
 // The real manager and workers under random faults, each run fixed by its seed. To run one again:
@@ -11,6 +12,8 @@ import { runSeed } from './run-seed.ts';
 // (of what runs at every moment), clients.ts (of every reply) and run-seed.ts (once all is over).
 
 const seeds = readSeeds(process.env['CUBE_SEED'] ?? process.env['CUBE_SEEDS'] ?? '1-60');
+/** How often each kind of fault struck, and of request was answered, in all seeds. */
+const counts = new Map<string, number>();
 const isTraced = process.env['CUBE_TRACE'] !== undefined;
 
 function readSeeds(text: string): readonly number[] {
@@ -23,6 +26,16 @@ describe('a cluster under random faults', () => {
     const report = await runSeed(seed, isTraced);
     if (isTraced) process.stdout.write(`${report.trace.join('\n')}\n`);
     expect(report.violations, `replay: CUBE_SEED=${seed}`).toEqual([]);
+    for (const [kind, count] of [...report.faults, ...Object.entries(report.requests)]) {
+      counts.set(kind, (counts.get(kind) ?? 0) + count);
+    }
+  });
+
+  it.runIf(seeds.length >= 50)('sees every kind of fault and request often', () => {
+    const rare = [...faultKinds, 'submitted', 'stopped', 'listed', 'refused', 'followed'].filter(
+      (kind) => (counts.get(kind) ?? 0) < 20,
+    );
+    expect(rare).toEqual([]);
   });
 
   it('makes the same of the same seed', async () => {
