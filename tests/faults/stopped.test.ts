@@ -6,7 +6,7 @@ import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
 
 /** SIGSTOP of manager, workers and both, for longer than a node may be silent; then SIGCONT. */
 
-const NODE_TIMEOUT_MS = 1000;
+const NODE_TIMEOUT_MS = 1500;
 const managerFlags = ['--node-timeout', `${NODE_TIMEOUT_MS}ms`];
 const timesEach = isLong ? 20 : 1;
 
@@ -15,10 +15,10 @@ test('a manager that was stopped for long takes no node for down as it wakes', a
   const tasks = [await cluster.submitRunning(), await cluster.submitRunning()];
   for (let time = 0; time < timesEach; time += 1) {
     cluster.manager.signal('SIGSTOP');
-    await pause(3 * NODE_TIMEOUT_MS);
+    await pause(2 * NODE_TIMEOUT_MS);
     cluster.manager.signal('SIGCONT');
     // After another whole time-out a node would be down that was not heard.
-    await pause(1.5 * NODE_TIMEOUT_MS);
+    await pause(1.2 * NODE_TIMEOUT_MS);
     await cluster.untilNode('n1', 'up');
     await cluster.untilNode('n2', 'up');
   }
@@ -38,9 +38,9 @@ test('manager and workers that were stopped together, as a machine that sleeps, 
   const all = [cluster.manager, ...cluster.workers];
   for (let time = 0; time < timesEach; time += 1) {
     for (const one of all) one.signal('SIGSTOP');
-    await pause(3 * NODE_TIMEOUT_MS);
+    await pause(2 * NODE_TIMEOUT_MS);
     for (const one of all) one.signal('SIGCONT');
-    await pause(1.5 * NODE_TIMEOUT_MS);
+    await pause(1.2 * NODE_TIMEOUT_MS);
     await cluster.untilNode('n1', 'up');
     await cluster.untilNode('n2', 'up');
   }
