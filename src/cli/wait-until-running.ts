@@ -1,4 +1,4 @@
-import type { CubeClient, SubmittedReply } from '../client/cube-client.ts';
+import type { SubmittedReply } from '../client/cube-client.ts';
 import type { TaskReply } from '../link/replies.ts';
 import type { PublishedPort } from '../task/port.ts';
 import type { CliIo } from './cli-io.ts';
@@ -9,7 +9,7 @@ import { connect, type ManagerFlags } from './manager-options.ts';
 import { toPlainLines, toPlainText } from './plain-text.ts';
 import { Progress } from './progress.ts';
 import { createWaitLimit, type WaitEnd } from './wait-limit.ts';
-import { watchTask } from './watch-task.ts';
+import { watchTasks } from './watch-tasks.ts';
 
 export interface WaitRequest {
   readonly flags: ManagerFlags & { readonly timeout?: string };
@@ -28,66 +28,53 @@ export async function waitUntilRunning(io: CliIo, request: WaitRequest): Promise
   const client = await connect(io, flags);
   const progress = new Progress(io);
   using limit = createWaitLimit(io, flags.timeout);
-  const waits = submitted.map((one) =>
-    waitForOne(io, { client, progress, signal: limit.signal, quiet: flags.json === true }, one),
-  );
-  const results = await Promise.all(waits);
+  for (const { task, created } of submitted) {
+    if (!created)
+      await progress.say(`${task.spec.name} was handed in before: this is the same task.`);
+  }
+  const tasks = new Map(submitted.map(({ task }) => [task.id, task]));
+  const watched = watchTasks(client, [...tasks.values()], {
+    signal: limit.signal,
+    isDone: isSettled,
+    onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
+  });
+  try {
+    for await (const task of watched) {
+      tasks.set(task.id, task);
+      if (isSettled(task)) await tellResult(io, task, { progress, quiet: flags.json === true });
+      else await progress.show(task.id, `${task.spec.name}  ${describeProgress(io, task)}`);
+    }
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
+  }
   await progress.clear();
+  const results = [...tasks.values()];
   if (limit.end !== undefined) await tellUnfinished(io, results, limit.end);
-  const exitCode = results.some(({ failed }) => failed)
+  const exitCode = results.some(({ status }) => status.state === 'failed')
     ? exitCodes.failed
     : limit.end === undefined
       ? exitCodes.ok
       : exitCodes[limit.end];
-  return { exitCode, tasks: results.map(({ task }) => task) };
+  return { exitCode, tasks: results };
 }
 
-interface WaitContext {
-  readonly client: CubeClient;
+interface TellContext {
   readonly progress: Progress;
-  readonly signal: AbortSignal;
   /** With --json the result is printed by the caller. */
   readonly quiet: boolean;
 }
 
-interface OneResult {
-  readonly task: TaskReply;
-  readonly failed: boolean;
-  /** False when the wait was broken off. */
-  readonly settled: boolean;
-}
-
-async function waitForOne(
+async function tellResult(
   io: CliIo,
-  context: WaitContext,
-  { task: first, created }: SubmittedReply,
-): Promise<OneResult> {
-  const { client, progress, signal, quiet } = context;
-  if (!created)
-    await progress.say(`${first.spec.name} was handed in before: this is the same task.`);
-  let task = first;
-  try {
-    const watched = watchTask(client, first, {
-      signal,
-      onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
-    });
-    for await (const current of watched) {
-      task = current;
-      if (isSettled(task)) break;
-      await progress.show(task.id, `${task.spec.name}  ${describeProgress(io, task)}`);
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    return { task, failed: false, settled: false };
-  }
+  task: TaskReply,
+  { progress, quiet }: TellContext,
+): Promise<void> {
   await progress.end(task.id);
-  const failed = task.status.state === 'failed';
-  if (failed) await progress.say(describeFailure(task));
+  if (task.status.state === 'failed') await progress.say(describeFailure(task));
   else if (!quiet) {
     await progress.clear();
     await io.stdout.write(describeSuccess(io, task));
   }
-  return { task, failed, settled: true };
 }
 
 function isSettled(task: TaskReply): boolean {
@@ -150,13 +137,9 @@ function describeFailure(task: TaskReply): string {
   ].join('\n');
 }
 
-async function tellUnfinished(
-  io: CliIo,
-  results: readonly OneResult[],
-  end: WaitEnd,
-): Promise<void> {
+async function tellUnfinished(io: CliIo, tasks: readonly TaskReply[], end: WaitEnd): Promise<void> {
   const why = end === 'timeout' ? 'The time is over' : 'Interrupted';
-  for (const { task } of results.filter(({ settled }) => !settled)) {
+  for (const task of tasks.filter((one) => !isSettled(one))) {
     const state = describeState(task, io.clock.now());
     const id = shortId(task.id);
     const text = `cube: ${why}, but ${task.spec.name} goes on without this command. It is ${state}. Next: cube explain ${id}   cube stop ${id}`;

@@ -119,7 +119,8 @@ export async function startManagerStub(options: ManagerStubOptions = {}): Promis
     }
     // What changed before the stream was there.
     const after = Number(url.searchParams.get('after'));
-    for (const task of tasks.values()) {
+    const inOrder = [...tasks.values()].sort((a, b) => a.revision - b.revision);
+    for (const task of inOrder) {
       if (task.revision > after) {
         writeEvent(response, eventReplyOf({ revision: task.revision, taskId: task.id }));
       }

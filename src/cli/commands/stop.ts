@@ -12,7 +12,7 @@ import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manage
 import { toPlainText } from '../plain-text.ts';
 import { Progress } from '../progress.ts';
 import { createWaitLimit, parseWaitMs } from '../wait-limit.ts';
-import { watchTask } from '../watch-task.ts';
+import { watchTasks } from '../watch-tasks.ts';
 
 interface StopFlags extends ManagerFlags {
   readonly all?: boolean;
@@ -87,23 +87,41 @@ interface StopResults {
 
 async function stopAll(io: CliIo, { client, tasks, flags }: StopRequest): Promise<StopResults> {
   using limit = createWaitLimit(io, flags.timeout);
-  const progress = new Progress(io);
   const quiet = flags.json === true;
-  const results = await Promise.all(
+  const asked = await Promise.all(
     tasks.map(async (before) => {
-      const asked = await client.stop(before.id, { signal: limit.signal });
-      if (flags.detach === true) {
-        if (!quiet) await io.stdout.write(describeAsked(before, asked));
-        return asked;
-      }
-      const after = await waitUntilEnded(io, { client, progress, signal: limit.signal }, asked);
-      await progress.end(after.id);
-      await progress.clear();
-      if (!quiet && isFinal(after)) await io.stdout.write(describeEnd(before, after));
-      return after;
+      const task = await client.stop(before.id, { signal: limit.signal });
+      if (flags.detach === true && !quiet) await io.stdout.write(describeAsked(before, task));
+      return task;
     }),
   );
-  const unfinished = flags.detach === true ? [] : results.filter((task) => !isFinal(task));
+  if (flags.detach === true) return { exitCode: exitCodes.ok, tasks: asked };
+  const befores = new Map(tasks.map((task) => [task.id, task]));
+  const afters = new Map(asked.map((task) => [task.id, task]));
+  const progress = new Progress(io);
+  const watched = watchTasks(client, asked, {
+    signal: limit.signal,
+    isDone: isFinal,
+    onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
+  });
+  try {
+    for await (const task of watched) {
+      afters.set(task.id, task);
+      if (!isFinal(task)) {
+        await progress.show(task.id, `${task.spec.name}  ${describeState(task, io.clock.now())}`);
+        continue;
+      }
+      await progress.end(task.id);
+      await progress.clear();
+      const before = befores.get(task.id) ?? task;
+      if (!quiet) await io.stdout.write(describeEnd(before, task));
+    }
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
+  }
+  await progress.clear();
+  const results = [...afters.values()];
+  const unfinished = results.filter((task) => !isFinal(task));
   for (const task of unfinished) {
     const state = describeState(task, io.clock.now());
     const text = `cube: ${task.spec.name} (${shortId(task.id)}) is still ${state}; the wish that it stops is kept.`;
@@ -111,35 +129,6 @@ async function stopAll(io: CliIo, { client, tasks, flags }: StopRequest): Promis
   }
   const exitCode = unfinished.length === 0 ? exitCodes.ok : exitCodes[limit.end ?? 'timeout'];
   return { exitCode, tasks: results };
-}
-
-interface WaitContext {
-  readonly client: CubeClient;
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-}
-
-async function waitUntilEnded(
-  io: CliIo,
-  { client, progress, signal }: WaitContext,
-  asked: TaskReply,
-): Promise<TaskReply> {
-  let task = asked;
-  try {
-    const watched = watchTask(client, asked, {
-      signal,
-      onInterrupted: (message) => void progress.say(`cube: ${message} Still waiting …`),
-    });
-    for await (const current of watched) {
-      task = current;
-      if (isFinal(task)) break;
-      const state = describeState(task, io.clock.now());
-      await progress.show(task.id, `${task.spec.name}  ${state}`);
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  return task;
 }
 
 function describeAsked(before: TaskReply, asked: TaskReply): string {

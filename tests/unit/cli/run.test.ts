@@ -235,6 +235,27 @@ describe('cube run', () => {
     expect(exitCode).toBe(124);
   });
 
+  test('waits for many tasks over one stream, and tells of each when its turn comes', async () => {
+    await using manager = await startManagerStub({
+      onSubmit: ({ id, spec }, stub) => {
+        // The first to be handed in is the last to run.
+        if (spec.name === 'slow') return;
+        runIt({ id }, stub);
+        const [slow] = stub.tasks.values();
+        if (spec.name === 'job-149' && slow !== undefined) setImmediate(() => runIt(slow, stub));
+      },
+    });
+    const names = ['slow', ...Array.from({ length: 150 }, (_, index) => `job-${index}`)];
+    const input = JSON.stringify(names.map((name) => ({ name, command: 'true' })));
+    const { exitCode, stdout } = await cli(['run', '-m', manager.url, '-'], { input });
+    const told = stdout.split('\n').flatMap((line) => /^(\S+) is running/.exec(line)?.[1] ?? []);
+    expect(told.toSorted()).toEqual(names.toSorted());
+    expect(told.at(-1)).toBe('slow');
+    expect(exitCode).toBe(0);
+    const streams = manager.requests.filter(({ url }) => url.pathname === '/events');
+    expect(streams.length).toBe(1);
+  });
+
   test('goes on waiting when the connection is cut', async () => {
     await using manager = await startManagerStub({
       onSubmit: (task, stub) => {

@@ -63,6 +63,32 @@ describe('cube stop', () => {
     expect(exitCode).toBe(0);
   });
 
+  test('waits for many over one stream', async () => {
+    const tasks = Array.from({ length: 150 }, (_, index) =>
+      taskReplyOf(
+        { name: 'many' },
+        { id: taskIdOf(index + 1), status: { state: 'running', attempt: 1, node: 'worker-1' } },
+      ),
+    );
+    await using manager = await startManagerStub({
+      tasks,
+      onStop: ({ id }, stub) => {
+        setImmediate(() =>
+          stub.change(id, {
+            state: 'completed',
+            exitCode: 0,
+            reason: { code: 'stopped-by-user', message: 'Stopped.' },
+          }),
+        );
+      },
+    });
+    const { exitCode, stdout } = await cli(['stop', '--all', 'many', '-m', manager.url]);
+    expect(stdout.match(/is stopped on worker-1, exit code 0/g)?.length).toBe(150);
+    expect(exitCode).toBe(0);
+    const streams = manager.requests.filter(({ url }) => url.pathname === '/events');
+    expect(streams.length).toBeLessThanOrEqual(1);
+  });
+
   test('stops nothing when a name has several tasks, unless all are meant', async () => {
     await using manager = await startManagerStub({ tasks: [web, twin, done] });
     const one = await cli(['stop', 'job', 'web', '-m', manager.url]);
