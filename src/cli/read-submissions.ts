@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { CubeError } from '../errors/cube-error.ts';
+import { CubeError, messageOf } from '../errors/cube-error.ts';
 import { readJson } from '../errors/read-json.ts';
 import { readSubmission } from '../task/read-submission.ts';
 import type { Submission } from '../task/submission.ts';
@@ -60,15 +60,27 @@ async function readFile(path: string): Promise<Uint8Array> {
     if (stats.size > BYTES_MAX) throw tooLarge(path);
     return await collect(createReadStream(path), path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') {
-      throw refuse(path, 'is not there', 'To run a command: cube run --name job -- COMMAND');
-    }
-    if (code === 'EACCES')
-      throw refuse(path, 'may not be read by you', 'Check its mode and owner.');
-    throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const [what, hint] = refusalByCode[code] ?? [];
+    if (what !== undefined && hint !== undefined) throw refuse(path, what, hint);
+    // Whatever else the system says of a file is no bug of ours.
+    if (error instanceof CubeError || code === '') throw error;
+    throw refuse(path, `cannot be read: ${messageOf(error)}`, 'Check the path.');
   }
 }
+
+const NO_FILE = 'To run a command: cube run --name job -- COMMAND';
+
+/** What is wrong with a file, and what to do, by the system's code. */
+const refusalByCode: Readonly<Record<string, readonly [string, string]>> = {
+  ENOENT: ['is not there', NO_FILE],
+  ENOTDIR: ['is not there: a part of its path is a file', NO_FILE],
+  ENAMETOOLONG: ['is not there: its path is longer than any', NO_FILE],
+  ELOOP: ['is a loop of links', 'Name the file itself.'],
+  EACCES: ['may not be read by you', 'Check its mode and owner.'],
+  EPERM: ['may not be read by you', 'Check its mode and owner.'],
+  ENXIO: ['is a socket', 'Name a file, or a pipe.'],
+};
 
 /** Reads no more than is allowed, whatever the size was said to be: a pipe has none. */
 async function collect(source: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {

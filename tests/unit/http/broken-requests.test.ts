@@ -65,6 +65,28 @@ describe('a request that does not come whole', () => {
   });
 });
 
+describe('a request that comes byte by byte', () => {
+  it('is closed at the time-out too, though something comes all the time', async () => {
+    await using manager = await startManager({ limits });
+    const socket = connect(manager.port, '127.0.0.1');
+    const bytes = rawRequest('GET /tasks', [
+      `Host: localhost:${manager.port}`,
+      `X: ${'a'.repeat(5000)}`,
+    ]);
+    let sent = 0;
+    const timer = setInterval(() => socket.write(bytes[sent++] ?? ''), 5);
+    socket.on('error', () => undefined);
+    let reply = '';
+    socket.on('data', (chunk) => {
+      reply += String(chunk);
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    clearInterval(timer);
+    expect(statusOfReply(reply)).toBe(408);
+    expect(sent).toBeLessThan(bytes.length);
+  });
+});
+
 describe('limits on connections', () => {
   it('refuse more than so many from one address, and forget those that are gone', async () => {
     await using manager = await startManager({ limits: { connectionsPerAddressMax: 2 } });
