@@ -1,6 +1,6 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isCubeError } from '../errors/cube-error.ts';
+import { CubeError, isCubeError } from '../errors/cube-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Store, StoreKind } from '../store/store.ts';
@@ -58,7 +58,19 @@ async function openStore(options: OpenStoreOptions, parts: StoreParts): Promise<
   }
   const { openSqliteStore } = await import('../store/sqlite/sqlite-store.ts');
   const path = pathOf(options, role);
-  return openSqliteStore({ path, role, collections, logger: options.logger });
+  try {
+    return await openSqliteStore({ path, role, collections, logger: options.logger });
+  } catch (error) {
+    throw isCubeError(error, 'storage-locked') ? withFlag(error) : error;
+  }
+}
+
+/** Says also by which flag another directory is chosen. */
+function withFlag(error: CubeError): CubeError {
+  return new CubeError(error.code, error.message, {
+    cause: error,
+    hint: 'So Cube is running there already: use it, stop that process, or choose another directory with --data-dir.',
+  });
 }
 
 function pathOf({ directory }: OpenStoreOptions, role: 'manager' | 'worker'): string {

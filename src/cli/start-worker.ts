@@ -35,6 +35,11 @@ export interface StartWorkerOptions extends DaemonOptions {
   readonly ownPorts?: readonly number[];
   /** How many workers share the machine. Default 1. */
   readonly shareCount?: number;
+  /**
+   * The manager is a new cluster each time that it starts, so the worker is not bound to one.
+   * Default false.
+   */
+  readonly isClusterForgotten?: boolean;
 }
 
 /**
@@ -47,7 +52,7 @@ export async function startWorker(
   settings: WorkerSettings,
   options: StartWorkerOptions,
 ): Promise<RunningWorker> {
-  const { logger, onFatal, shareCount = 1 } = options;
+  const { logger, onFatal, shareCount = 1, isClusterForgotten = false } = options;
   const { dataDir, token, name } = settings;
   const version = readVersion();
   await using parts = new AsyncDisposableStack();
@@ -68,8 +73,10 @@ export async function startWorker(
   const worker = createWorker({
     store,
     runtimes,
-    identity: { id, ...(cluster === undefined ? {} : { cluster }) },
-    saveCluster: (joined) => saveWorkerIdentity(identityPath, { id, cluster: joined }),
+    identity: { id, ...(cluster === undefined || isClusterForgotten ? {} : { cluster }) },
+    ...(isClusterForgotten
+      ? {}
+      : { saveCluster: (joined) => saveWorkerIdentity(identityPath, { id, cluster: joined }) }),
     onFatal,
     name,
     address: () => settings.advertise ?? addressOf(settings, listening?.port ?? settings.port),

@@ -113,6 +113,46 @@ describe('cube up', () => {
     }
   });
 
+  test('with a memory store stops what nothing would know of any more, and starts again', async () => {
+    await using directory = await temporaryDirectory();
+    for (const name of ['first', 'second']) {
+      await using daemon = await up(directory.path, '--store', 'memory');
+      const argv = ['run', '-m', daemon.url, '--name', name, '--', 'sleep', '600'];
+      expect((await cli(argv, { clock })).exitCode).toBe(0);
+      const tasks = await ask<readonly TaskJson[]>(daemon, 'status');
+      expect(tasks.length).toBe(1);
+      const { stderr } = await daemon.end();
+      expect(stderr).toContain('Cube has stopped, and 1 task with it.\n');
+      expect(isAlive(tasks[0]?.status.runtimeId)).toBe(false);
+    }
+  });
+
+  test('tells of tasks on nodes that this start does not bring, and claims nothing of them', async () => {
+    await using directory = await temporaryDirectory();
+    {
+      await using both = await up(directory.path, '--workers', '2');
+      const constraint = ['--constraint', 'node.name == worker-2'];
+      const argv = ['run', '-m', both.url, '--name', 'far', ...constraint, '--', 'sleep', '600'];
+      expect((await cli(argv, { clock })).exitCode).toBe(0);
+    }
+    const abort = new AbortController();
+    const argv = ['up', '--data-dir', directory.path, '--port', '0', '--worker-port', '0'];
+    const one = await cli([...argv, '--stop-tasks'], {
+      clock,
+      environment,
+      interrupt: abort.signal,
+      onOutput: () => abort.abort(),
+    });
+    expect(one.stdout).toContain('\n  Elsewhere  worker-2 has 1 task\n');
+    expect(one.stderr).toContain(
+      'Cube has stopped. No task was running here. 1 task on other nodes not touched.\n',
+    );
+    await using both = await up(directory.path, '--workers', '2', '--stop-tasks');
+    const task = await ask<TaskJson>(both, 'status', 'far');
+    expect(isAlive(task.status.runtimeId)).toBe(true);
+    expect((await both.end()).stderr).toContain('Cube has stopped, and 1 task with it.\n');
+  });
+
   test('says for people what there is, and what to type next', async () => {
     await using directory = await temporaryDirectory();
     const abort = new AbortController();
@@ -133,7 +173,7 @@ describe('cube up', () => {
       /docker: not available\. .*\/nonexistent\/docker\.sock/,
       '\n             So containers cannot run here for now; plain processes can.\n',
       /cube run --manager http:\S+ --name hello -- sleep 600\n/,
-      'Ctrl-C stops Cube and leaves its tasks running.',
+      'Ctrl-C stops Cube and its tasks.',
     ]) {
       expect(stdout).toMatch(line);
     }
@@ -147,7 +187,9 @@ describe('cube up', () => {
       ['up', '--data-dir', directory.path, '--port', '0', '--worker-port', '0'],
       { clock, environment },
     );
-    expect(second.stderr).toMatch(/The data file \S+manager\.db is held by .*Stop that process/);
+    expect(second.stderr).toMatch(
+      /The data file \S+manager\.db is held by .*stop that process, or .* with --data-dir\./,
+    );
     expect(second.stdout).toBe('');
     expect(second.exitCode).toBe(4);
   });

@@ -64,7 +64,7 @@ describe('signals', () => {
     await using _up = up;
     up.kill(signal);
     expect(await up.ended()).toBe(0);
-    expect(up.stderr).toContain('Cube has stopped. No task was running.');
+    expect(up.stderr).toContain('Cube has stopped. No task was running here.');
   });
 
   test('a second one ends it at once, with 130', async () => {

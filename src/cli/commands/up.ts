@@ -9,6 +9,7 @@ import {
   type DaemonCommandFlags,
 } from '../daemon-options.ts';
 import { explainAddress, type ListeningAddress } from '../explain-address.ts';
+import type { GreetingLine } from '../greeting.ts';
 import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningManager } from '../start-manager.ts';
@@ -23,7 +24,8 @@ interface UpFlags extends DaemonCommandFlags, ManagerFlags, WorkerFlags {
 const HELP = `
 Runs until Ctrl-C or SIGTERM, and then leaves tasks running: the next "cube up" finds them again.
 A second Ctrl-C ends it at once. With --stop-tasks the tasks are stopped too; those whose restart
-policy says so run again with the next start.
+policy says so run again with the next start. With --store memory they are always stopped, since
+nothing would know of them any more.
 
 Flags go before variables (CUBE_MANAGER_HOST, CUBE_MANAGER_PORT, CUBE_WORKER_HOST,
 CUBE_WORKER_PORT, CUBE_DATA_DIR, CUBE_TOKEN, CUBE_LOG_LEVEL, DOCKER_HOST), and those before
@@ -89,6 +91,7 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
         environment: io.environment,
         ownPorts: [manager.port, ...workerPorts],
         shareCount: settings.workers.length,
+        isClusterForgotten: settings.manager.store === 'memory',
       },
     ).catch((error: unknown) => explain({ ...workerSettings, flag: '--worker-port' }, error));
     parts.defer(() => worker.stop({ stopTasks: false }));
@@ -99,15 +102,21 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
   return {
     greeting: flags.json === true ? describeAsJson(up) : await describeUp(io, up, flags),
     async stop() {
-      const stopTasks = flags.stopTasks === true;
+      const stopped = isStoppingTasks(up, flags);
       const { running: runningCount } = manager.service.status().taskCounts;
+      const hereCount = workers.reduce((sum, worker) => sum + worker.taskCount(), 0);
       // The manager stays until it has heard how the tasks ended.
-      if (stopTasks) await Promise.all(workers.map((worker) => worker.stop({ stopTasks })));
+      if (stopped) await Promise.all(workers.map((worker) => worker.stop({ stopTasks: true })));
       else await manager.stop();
       await running.disposeAsync();
-      return describeFarewell(runningCount, stopTasks);
+      return describeFarewell({ hereCount, elsewhereCount: runningCount - hereCount, stopped });
     },
   };
+}
+
+/** What a memory store has forgotten could never be found again, so it must not run on. */
+function isStoppingTasks({ settings }: Up, flags: UpFlags): boolean {
+  return flags.stopTasks === true || settings.manager.store === 'memory';
 }
 
 interface Up {
@@ -133,9 +142,10 @@ async function describeUp(io: CliIo, up: Up, flags: UpFlags): Promise<string> {
     ['Workers', ...facts.map(words.describeWorker)],
     ['Runtimes', ...(first === undefined ? ['none'] : words.describeRuntimes(first))],
     ['Tasks', taskCount === 0 ? 'none yet' : `${taskCount} known, ${taskCounts.running} running`],
+    ...describeAbsent(up),
   ]);
   const port = up.manager.port === 5555 ? '' : ` --manager ${up.manager.url}`;
-  const end = flags.stopTasks === true ? 'and its tasks' : 'and leaves its tasks running';
+  const end = isStoppingTasks(up, flags) ? 'and its tasks' : 'and leaves its tasks running';
   return (
     `${greeting}\nTry, in another terminal:\n` +
     `  ${cube} run${port} --name hello -- sleep 600\n  ${cube} status${port}\n\n` +
@@ -158,13 +168,36 @@ function describeAsJson({ settings, manager, workers }: Up): string {
   })}\n`;
 }
 
-function describeFarewell(runningCount: number, stopTasks: boolean): string {
-  if (runningCount === 0) return 'Cube has stopped. No task was running.\n';
-  const tasks = countOf(runningCount, 'task');
-  if (stopTasks) return `Cube has stopped, and ${tasks} with it.\n`;
-  const run =
-    runningCount === 1
-      ? 'runs on, and the next start finds it'
-      : 'run on, and the next start finds them';
-  return `Cube has stopped; ${tasks} ${run} again.\n`;
+/** Nodes with tasks that were there before, and are not among the workers of this start. */
+function describeAbsent({ manager, workers }: Up): readonly GreetingLine[] {
+  const names = new Set(workers.map((worker) => worker.facts().name));
+  const lines = manager.service
+    .listNodes()
+    .filter(({ node, taskCount }) => taskCount > 0 && !names.has(node.name))
+    .map(({ node, taskCount }) => `${node.name} has ${countOf(taskCount, 'task')}`);
+  const [first, ...more] = lines;
+  return first === undefined ? [] : [['Elsewhere', first, ...more]];
+}
+
+interface Farewell {
+  /** Tasks that ran on the workers of this start. */
+  readonly hereCount: number;
+  /** Tasks that run on other nodes, as far as the manager knows. */
+  readonly elsewhereCount: number;
+  readonly stopped: boolean;
+}
+
+function describeFarewell({ hereCount, elsewhereCount, stopped }: Farewell): string {
+  const elsewhere =
+    elsewhereCount > 0 ? ` ${countOf(elsewhereCount, 'task')} on other nodes not touched.` : '';
+  return `Cube has stopped${describeHere(hereCount, stopped)}${elsewhere}\n`;
+}
+
+function describeHere(count: number, stopped: boolean): string {
+  if (count === 0) return '. No task was running here.';
+  const tasks = countOf(count, 'task');
+  if (stopped) return `, and ${tasks} with it.`;
+  return count === 1
+    ? `; ${tasks} runs on, and the next start finds it again.`
+    : `; ${tasks} run on, and the next start finds them again.`;
 }

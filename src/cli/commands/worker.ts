@@ -76,6 +76,7 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
       const stopTasks = flags.stopTasks === true;
       const count = worker.taskCount();
       await worker.stop({ stopTasks });
+      if (count === 0) return 'The worker has stopped. No task was running here.\n';
       const tasks = countOf(count, 'task');
       return stopTasks
         ? `The worker has stopped, and ${tasks} with it.\n`
