@@ -145,6 +145,13 @@ describe('a request to the real manager', () => {
     }
   });
 
+  test('of the output of a task that has not run is not found, with what to look at', async () => {
+    const { id } = (await ask('POST', '/tasks', { name: 'mute', command: 'x', cpu: 64 })).json;
+    const { status, json } = await ask('GET', `/tasks/${id}/logs`);
+    expect([status, json.code]).toEqual([404, 'not-found']);
+    expect(json.hint).toContain(`cube explain ${id}`);
+  });
+
   test('with two content types is refused', async () => {
     const { port } = new URL(daemon.url);
     const headers = [`Host: 127.0.0.1:${port}`, 'Content-Type: application/json'];

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createAuthorize } from '../../../src/http/authorize.ts';
 import type { HttpServer } from '../../../src/http/server-options.ts';
-import { openManager, openWorker } from '../../support/http-doors.ts';
+import {
+  exchange,
+  openManager,
+  openWorker,
+  rawRequest,
+  startManager,
+  statusOfReply,
+} from '../../support/http-doors.ts';
 
 const token = 'correct-horse-battery-staple';
 const id = '266592cd-960d-4091-981c-8c25c44b1018';
@@ -65,6 +72,16 @@ describe('with a token', () => {
     expect(reply.headers['www-authenticate']).toBe('Bearer');
     expect(reply.json().detail).toBe('This needs a valid token.');
     expect(reply.body).not.toContain('correct');
+  });
+
+  it('refuses two headers, even if both have it', async () => {
+    await using opened = await startManager({ doors: { token } });
+    const header = `Authorization: Bearer ${token}`;
+    const headers = [`Host: localhost:${opened.port}`, header];
+    const ask = (all: readonly string[]): Promise<string> =>
+      exchange(opened.port, rawRequest('GET /tasks', all));
+    expect(statusOfReply(await ask(headers))).toBe(200);
+    expect(statusOfReply(await ask([...headers, header]))).toBe(401);
   });
 
   it.each(['token', 'access_token', 'Authorization'])(
