@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CubeError } from '../errors/cube-error.ts';
 import {
   type Assignments,
@@ -116,8 +117,13 @@ class Orders {
 
   run(order: RunOrder): void {
     const known = this.#draft.ofTask(order.taskId);
-    // The same attempt again, a delayed older one, or an id that a task given here directly has.
-    if (known.some((one) => one.attempt >= order.attempt || one.cluster === STANDALONE)) return;
+    const standalone = known.findLast((one) => one.cluster === STANDALONE);
+    if (standalone !== undefined) {
+      this.#handOver(standalone, order);
+      return;
+    }
+    // The same attempt again, or a delayed older one.
+    if (known.some((one) => one.attempt >= order.attempt)) return;
     for (const older of known) this.#supersede(older, order.attempt);
     for (const orphan of this.#context.findOrphans(order.taskId)) {
       if (orphan.attempt < order.attempt && this.#draft.find(orphan) === undefined) {
@@ -128,6 +134,21 @@ class Orders {
     this.#draft.put(
       newAttempt({ key: order, cluster: this.#cluster, spec, now: this.#context.now }),
     );
+  }
+
+  /**
+   * A task that was given here directly is now ordered by the manager, under the same id. What
+   * runs by the same spec is the same task, and goes on as the manager's. What has ended makes
+   * room: the attempt has failed, and the next one is not in its way. What runs by another spec is
+   * left alone; the manager orders again each time it connects.
+   */
+  #handOver(standalone: AttemptRecord, order: RunOrder): void {
+    if (standalone.attempt !== order.attempt) return;
+    const { restart: _, ...record } = standalone;
+    const isEnded = record.observation.phase === 'ended';
+    if (!isEnded && !isDeepStrictEqual(record.spec, order.spec)) return;
+    const observation = isEnded ? usedBefore(order, this.#context.now) : record.observation;
+    this.#draft.put({ ...record, spec: order.spec, cluster: this.#cluster, observation });
   }
 
   stop(key: AttemptKey): void {
@@ -186,6 +207,16 @@ class Orders {
 
 function preparing(key: AttemptKey): Observation {
   return { taskId: key.taskId, attempt: key.attempt, phase: 'preparing' };
+}
+
+function usedBefore(key: AttemptKey, now: string): Observation {
+  const message = 'A task given to this worker directly had the same id, and has ended.';
+  return {
+    taskId: key.taskId,
+    attempt: key.attempt,
+    phase: 'ended',
+    ended: { reason: { code: 'start-failed', message }, finishedAt: now },
+  };
 }
 
 function neverRan(key: AttemptKey, now: string): Observation {

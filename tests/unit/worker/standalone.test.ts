@@ -74,7 +74,7 @@ describe('a task given to a worker directly', () => {
   test('belongs to the worker alone: a manager cannot touch it, nor the other way round', async () => {
     const harness = new WorkerHarness();
     const worker = await harness.boot();
-    await worker.submit({ id: taskId(1), spec: spec() });
+    await worker.submit({ id: taskId(1), spec: spec({ name: 'mine' }) });
     await worker.assign(orders({ run: [key(1), key(2)], stop: [key(1)], forget: [key(1)] }));
     await harness.settle();
     expect(harness.running()).toEqual(['1/1', '2/1']);
@@ -82,6 +82,36 @@ describe('a task given to a worker directly', () => {
     const refused = worker.submit({ id: taskId(2), spec: spec() });
     await expect(refused).rejects.toMatchObject({ code: 'conflict' });
     expect(worker.listTasks().map(({ id }) => id)).toEqual([taskId(1), taskId(2)]);
+  });
+
+  test('goes on as the manager’s when that orders the very same task', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.submit({ id: taskId(1), spec: spec() });
+    await harness.settle();
+    await worker.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([{ ...key(1), phase: 'running' }]);
+    expect(harness.world.history.filter(({ type }) => type === 'started')).toHaveLength(1);
+    await worker.assign(orders({ stop: [key(1)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+  });
+
+  test('makes room for the manager’s once it has ended', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.submit({ id: taskId(1), spec: spec({ name: 'mine' }) });
+    await harness.settle();
+    await worker.stopTask(taskId(1));
+    await harness.settle();
+    await worker.assign(orders({ run: [key(1)] }));
+    expect(worker.list().observations).toMatchObject([
+      { ...key(1), phase: 'ended', ended: { reason: { code: 'start-failed' } } },
+    ]);
+    await worker.assign(orders({ run: [key(1, 2)] }));
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/2']);
   });
 
   test('that nobody knows is not found', async () => {
