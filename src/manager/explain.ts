@@ -44,7 +44,9 @@ export async function explainTask(task: Task, context: ExplainContext): Promise<
   const current = decide(context.scheduler, task, context.snapshot);
   const delay =
     context.dueInMs > 0
-      ? [`It is started again in ${Math.ceil(context.dueInMs / 1000)} s, after a growing pause.`]
+      ? [
+          `Look at what it wrote with "cube logs ${task.id.slice(0, 8)}"; it is started again in ${Math.ceil(context.dueInMs / 1000)} s, after a growing pause.`,
+        ]
       : [];
   const verdicts = current.verdicts();
   const advice = current.chosen === undefined ? advise(task, context.snapshot, verdicts) : [];

@@ -226,6 +226,9 @@ export class Manager {
     const { node: name, attempt } = task.status;
     const node = name === undefined ? undefined : state.findNode(name);
     if (node === undefined) {
+      if (isFinal(task)) {
+        throw new CubeError('not-found', `Task ${id} has ended without ever running: no output.`);
+      }
       throw new CubeError('not-found', `Task ${id} has not run yet, so it has no output.`, {
         hint: `See "cube explain ${id}" for what it waits for.`,
       });

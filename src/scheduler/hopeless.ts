@@ -3,7 +3,7 @@ import { type Constraint, parseConstraint } from '../task/constraint.ts';
 import type { RejectionCode } from '../task/placement.ts';
 import type { Task } from '../task/task.ts';
 import { isMet, NAME_LABEL } from './filters/constraints.ts';
-import { clip } from './filters/filter.ts';
+import { clipSentence } from './filters/filter.ts';
 import { formatAmount } from './format-amount.ts';
 import type { ClusterSnapshot, NodeSnapshot } from './scheduler.ts';
 
@@ -59,7 +59,7 @@ function withoutRuntime(task: Task, snapshot: ClusterSnapshot): readonly Hopeles
     const fact = node.runtimes.find(({ name }) => name === runtime);
     if (fact?.available === true) return [];
     if (told === '' && fact?.reason !== undefined)
-      told = ` (${node.name} says: ${clip(fact.reason)})`;
+      told = ` (${node.name} says: ${clipSentence(fact.reason)})`;
   }
   const sentence =
     `No node offers the runtime ${runtime}${told}: make it available on a node, or add a node ` +

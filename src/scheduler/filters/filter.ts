@@ -17,6 +17,11 @@ export const noRejections: readonly Rejection[] = Object.freeze([]);
 /** A check for tasks that ask for nothing of the kind. */
 export const acceptEveryNode: NodeCheck = () => noRejections;
 
+/** A sentence as a part of another: cut to a length as by `clip`, without its full stop. */
+export function clipSentence(text: string): string {
+  return clip(text.replace(/\.$/, ''));
+}
+
 /** `text` cut to a length that a record can bear, whatever a worker or a user has written. */
 export function clip(text: string, lengthMax = 200): string {
   return text.length <= lengthMax ? text : `${text.slice(0, lengthMax - 1).toWellFormed()}…`;

@@ -1,6 +1,6 @@
 import type { Rejection } from '../../task/placement.ts';
 import type { NodeSnapshot } from '../scheduler.ts';
-import { clip, type Filter, noRejections } from './filter.ts';
+import { clipSentence, type Filter, noRejections } from './filter.ts';
 
 /** Only a node that is heard and is not being emptied gets new tasks. */
 export const livenessFilter: Filter = () => checkLiveness;
@@ -9,7 +9,8 @@ function checkLiveness({ node }: NodeSnapshot): readonly Rejection[] {
   if (node.liveness === 'up' && !node.draining) return noRejections;
   const rejections: Rejection[] = [];
   if (node.liveness !== 'up') {
-    const because = node.livenessReason === undefined ? '' : `: ${clip(node.livenessReason)}`;
+    const because =
+      node.livenessReason === undefined ? '' : `: ${clipSentence(node.livenessReason)}`;
     rejections.push({
       code: 'not-up',
       message: `is ${node.liveness} since ${node.livenessSince}${because}`,

@@ -1,5 +1,5 @@
 import type { Task } from '../../task/task.ts';
-import { clip, type Filter, type NodeCheck, noRejections } from './filter.ts';
+import { clipSentence, type Filter, type NodeCheck, noRejections } from './filter.ts';
 
 /** The worker has to offer the runtime, and the runtime has to answer. */
 export const runtimeFilter: Filter = (task: Task): NodeCheck => {
@@ -10,7 +10,7 @@ export const runtimeFilter: Filter = (task: Task): NodeCheck => {
     const message =
       fact === undefined
         ? `does not offer the runtime ${runtime}`
-        : `its runtime ${runtime} is not available: ${clip(fact.reason ?? 'no reason given')}`;
+        : `its runtime ${runtime} is not available: ${clipSentence(fact.reason ?? 'no reason given')}`;
     return [{ code: 'runtime-missing', message, needed: runtime }];
   };
 };

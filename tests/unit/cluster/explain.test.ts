@@ -23,4 +23,21 @@ describe('an explanation of a decision', () => {
     expect(decided?.verdicts).toEqual([{ node: 'n1', score: best?.score, rejections: [] }]);
     expect(decided?.placement.basis).toBeDefined();
   });
+
+  it('of a task that has failed leads to what it wrote', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    cluster.addMachine('n1');
+    await cluster.startWorker('n1');
+    await cluster.clock.advance(1000);
+    const restart = { policy: 'always', delay: '30s' } as const;
+    const { id } = await cluster.submit({ name: 'job', command: 'sleep', args: ['1'], restart });
+    await cluster.clock.advance(5000);
+    const { advice } = await cluster.manager.explain(id);
+    expect(advice).toEqual([
+      expect.stringMatching(
+        `^Look at what it wrote with "cube logs ${id.slice(0, 8)}"; it is started`,
+      ),
+    ]);
+  });
 });

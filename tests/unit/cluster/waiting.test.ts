@@ -24,4 +24,15 @@ describe('tasks that wait for room', () => {
     const waiting = (await cluster.events()).filter(({ type }) => type === 'task-waiting');
     expect(waiting).toHaveLength(20);
   });
+
+  it('have no output, before and after they are stopped, and it is said why', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    const { id } = await cluster.submit({ name: 'big', command: 'serve', cpu: 64 });
+    const logs = (): Promise<unknown> =>
+      Array.fromAsync(cluster.manager.logs(id, { follow: false }, new AbortController().signal));
+    await expect(logs()).rejects.toThrow('has not run yet');
+    await cluster.manager.stopTask(id, { requestId: 'test' });
+    await expect(logs()).rejects.toThrow('has ended without ever running');
+  });
 });

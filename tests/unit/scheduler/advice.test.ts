@@ -99,7 +99,7 @@ describe('advice on a waiting task', () => {
       nodes: [
         makeNode('n1', { runtimes: [] }),
         makeNode('n2', {
-          runtimes: [{ name: 'docker', available: false, reason: 'no socket' }],
+          runtimes: [{ name: 'docker', available: false, reason: 'no socket.' }],
         }),
       ],
       advice: [

@@ -90,7 +90,9 @@ describe('runtime', () => {
     {
       when: 'tells why a runtime is not available',
       spec: { image: 'nginx' },
-      node: { runtimes: [{ name: 'docker', available: false, reason: 'no /var/run/docker.sock' }] },
+      node: {
+        runtimes: [{ name: 'docker', available: false, reason: 'no /var/run/docker.sock.' }],
+      },
       rejections: [
         {
           code: 'runtime-missing',
