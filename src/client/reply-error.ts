@@ -32,10 +32,17 @@ export function toReplyError(connection: Connection, body: string, status?: numb
   if (!isErrorCode(code)) {
     return toBadReply(connection, `its error code "${code.slice(0, 40)}" is unknown`);
   }
+  const next = hint ?? (code === 'unauthorized' ? tokenHint(connection) : undefined);
   return new CubeError(code, detail, {
     ...(issues === undefined ? {} : { issues: issues.map(withoutAbsent) }),
-    ...(hint === undefined ? {} : { hint }),
+    ...(next === undefined ? {} : { hint: next }),
   });
+}
+
+/** Only this side knows whether there was a token; where there was none, others say how to give it. */
+function tokenHint({ token, peer }: Connection): string | undefined {
+  if (token === undefined) return undefined;
+  return `The token that was sent is not that of this ${peer}: give the one that it was started with.`;
 }
 
 function withoutAbsent(issue: {

@@ -159,6 +159,7 @@ async function send(
     cache: 'no-store',
     headers: {
       accept: `${accept}, application/problem+json`,
+      'cube-role': connection.peer,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` }),
     },

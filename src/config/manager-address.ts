@@ -13,6 +13,8 @@ export const managerUrl: Setting<string> = {
   want: 'an address such as http://127.0.0.1:5555 or 127.0.0.1:5555',
   example: 'http://127.0.0.1:5555',
   parse: (text) => {
+    // A lone number would be read as an address of four bytes; a port is meant.
+    if (/^\d+$/.test(text)) return undefined;
     const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
     if (url === null || !['http:', 'https:'].includes(url.protocol)) return undefined;
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {

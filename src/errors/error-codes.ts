@@ -35,7 +35,7 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The request comes from a place, or asks for a thing, that policy refuses.',
   },
-  misdirected: { retryable: false, meaning: 'The Host header names a server that this is not.' },
+  misdirected: { retryable: false, meaning: 'The request is meant for a server that this is not.' },
   'too-many-requests': { retryable: true, meaning: 'A limit on rate or concurrency was reached.' },
   'request-timeout': { retryable: true, meaning: 'The request did not arrive in time.' },
   'stale-epoch': {

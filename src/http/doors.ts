@@ -159,6 +159,23 @@ function isLoopbackAddress(text: string): boolean {
   return family !== 0 && loopback.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+const defaultPorts = { manager: 5555, worker: 5556 } as const;
+
+/**
+ * Checks that a request has come to the part of Cube that it wants, where it says which: both have
+ * tasks, and what is meant for the manager must not start on a worker behind its back.
+ *
+ * @throws CubeError `misdirected`.
+ */
+export function checkRole(request: IncomingMessage, role: 'manager' | 'worker'): void {
+  const [wanted = role] = headerValues(request, 'cube-role');
+  if (wanted === role) return;
+  const other = role === 'worker' ? 'manager' : 'worker';
+  throw new CubeError('misdirected', `This is a Cube ${role}, and a ${other} is wanted.`, {
+    hint: `Check the port: a ${other} listens on ${defaultPorts[other]} unless it was told otherwise.`,
+  });
+}
+
 /**
  * Checks how a body is encoded, before it is read. JSON comes also without a type, as plain text
  * and, from `curl -d`, as a form.

@@ -28,6 +28,7 @@ export async function createManagerServer(options: ManagerServerOptions): Promis
     ownPorts: () => ports,
   };
   const server = await createHttpServer(options, {
+    role: 'manager',
     info: { title: 'Cube manager', description: 'Tasks, nodes and events of a cluster.' },
     metrics,
     routes: [

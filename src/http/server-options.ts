@@ -72,6 +72,8 @@ export interface Listening {
 
 /** What makes a server the manager's or the worker's. */
 export interface ServerParts {
+  /** Which part of Cube this is; a request may name the one that it wants. */
+  readonly role: 'manager' | 'worker';
   readonly info: Omit<ApiInfo, 'version'>;
   readonly routes: readonly AnyRoute[];
   readonly metrics: ServerMetrics;

@@ -10,7 +10,14 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
 import { type Connections, refuseBrokenRequest, watchConnections } from './connections.ts';
-import { checkMediaType, createDoors, type Doors, isLoopbackHost, pathOf } from './doors.ts';
+import {
+  checkMediaType,
+  checkRole,
+  createDoors,
+  type Doors,
+  isLoopbackHost,
+  pathOf,
+} from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
 import { describeApi, toFastifySchema } from './openapi.ts';
@@ -184,6 +191,7 @@ class Server implements HttpServer {
   #enter(request: FastifyRequest, reply: FastifyReply): void {
     this.#doors.check(request.raw);
     this.#authorize(request.raw, accessOf(request));
+    checkRole(request.raw, this.#parts.role);
     if (this.#isClosing) throw new CubeError('unavailable', 'Cube is shutting down.');
     if (request.is404) this.#checkMethod(request, reply);
     else if (request.method === 'POST') checkMediaType(request.raw);

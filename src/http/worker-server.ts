@@ -48,6 +48,7 @@ export async function createWorkerServer(options: WorkerServerOptions): Promise<
     ownPorts: () => ports,
   };
   const server = await createHttpServer(options, {
+    role: 'worker',
     info: { title: 'Cube worker', description: 'What runs on one machine.' },
     metrics,
     routes: [

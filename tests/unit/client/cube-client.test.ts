@@ -24,6 +24,17 @@ describe('a client of the manager', () => {
     expect(JSON.parse(request?.body ?? '')).toEqual(submission);
   });
 
+  test('says which part of Cube it wants, and whose token was not taken', async () => {
+    await using stub = await startHttpStub((_request, response) => {
+      sendProblem(response, { status: 401, code: 'unauthorized', detail: 'Needs a token.' });
+    });
+    const wrong = createCubeClient({ url: stub.url, token: 'tok' }).nodes();
+    await expect(wrong).rejects.toMatchObject({ hint: expect.stringContaining('that was sent') });
+    const missing = createCubeClient({ url: stub.url }).nodes();
+    await expect(missing).rejects.toMatchObject({ code: 'unauthorized', hint: undefined });
+    expect(stub.requests[0]?.headers['cube-role']).toBe('manager');
+  });
+
   test('lists every page with the filter in each request', async () => {
     await using stub = await startHttpStub(({ url }, response) => {
       const isLast = url.searchParams.get('cursor') === 'c1';

@@ -165,6 +165,7 @@ describe('the settings of a worker', () => {
     [{ allowBind: ['srv'] }, '--allow-bind is "srv"; want the absolute path'],
     [{ allowBind: ['/srv/../etc'] }, '--allow-bind is "/srv/../etc"'],
     [{ manager: 'ftp://x' }, '--manager is "ftp://x"; want an address'],
+    [{ manager: '5555' }, '--manager is "5555"; want an address'],
     [{ advertise: 'http://u@x' }, '--advertise is "http://u@x"; want an address'],
   ])('refuse %j by name', async (flags, message) => {
     await expect(resolveWorkerSettings(flags, home, 'box')).rejects.toThrow(message);

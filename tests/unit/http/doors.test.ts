@@ -7,6 +7,7 @@ import {
   openManager,
   rawRequest,
   startManager,
+  startWorker,
   statusOfReply,
 } from '../../support/http-doors.ts';
 
@@ -26,6 +27,32 @@ async function ask(headers: readonly string[], target = '/tasks'): Promise<strin
   const line = `GET ${target.replaceAll('PORT', String(manager.port))}`;
   return exchange(manager.port, rawRequest(line, own));
 }
+
+describe('the part of Cube that a request wants', () => {
+  it('may be left out, and is what it came to', async () => {
+    const host = 'Host: localhost:PORT';
+    expect(statusOfReply(await ask([host]))).toBe(200);
+    expect(statusOfReply(await ask([host, 'Cube-Role: manager']))).toBe(200);
+  });
+
+  it('is pointed to where it is not', async () => {
+    const reply = await ask(['Host: localhost:PORT', 'Cube-Role: worker']);
+    expect(statusOfReply(reply)).toBe(421);
+    expect(reply).toContain('This is a Cube manager, and a worker is wanted.');
+    await using worker = await startWorker();
+    const headers = { 'cube-role': 'manager' };
+    const body = JSON.stringify({ name: 'job', command: 'true' });
+    const refused = await fetch(`http://127.0.0.1:${worker.port}/tasks`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    expect(await refused.json()).toMatchObject({
+      code: 'misdirected',
+      hint: 'Check the port: a manager listens on 5555 unless it was told otherwise.',
+    });
+  });
+});
 
 describe('the Host header', () => {
   it.each([
