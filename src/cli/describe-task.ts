@@ -57,6 +57,8 @@ export function formatPort(port: PublishedPort): string {
   return `${host}:${port.host}->${port.container}/${port.protocol}`;
 }
 
+/** The ports that are published now; none, once the task has ended. */
 export function formatPorts(task: TaskReply): string {
+  if (isFinal(task)) return '';
   return (task.status.ports ?? []).map(formatPort).join(' ');
 }

@@ -65,7 +65,7 @@ async function findByPrefix(
 export function ambiguous(what: string, tasks: readonly TaskReply[]): CubeError {
   const listed = tasks
     .slice(0, LISTED_MAX)
-    .map((task) => `${shortId(task.id)} (${task.spec.name})`);
+    .map((task) => `${shortId(task.id)} (${task.spec.name}, ${task.status.state})`);
   const more = tasks.length > LISTED_MAX ? ', …' : '';
   return new CubeError(
     'conflict',

@@ -5,6 +5,7 @@ import { isLoopbackHost, isWildcardHost, toBaseUrl } from '../config/host.ts';
 import type { NodeFacts } from '../node/node.ts';
 import { formatBytes } from '../task/quantity.ts';
 import { countOf, toPlainText } from './plain-text.ts';
+import { commandName } from './typed-command.ts';
 
 /** A name and what is to be said of it; several lines where there are several things. */
 export type GreetingLine = readonly [title: string, ...texts: string[]];
@@ -49,11 +50,6 @@ export function describeRuntimes(facts: NodeFacts): string[] {
     lines.push('So containers cannot run here for now; plain processes can.');
   }
   return lines.length === 0 ? ['none'] : lines;
-}
-
-/** The command as it can be typed: in a checkout that npm runs, `cube` is not on the path. */
-export function commandName(environment: Environment): string {
-  return environment['npm_lifecycle_event'] === undefined ? 'cube' : 'npx cube';
 }
 
 /** How a worker of this manager is started, from wherever the manager can be reached. */

@@ -4,6 +4,7 @@ import type { CliIo } from './cli-io.ts';
 import { createColors } from './colors.ts';
 import { type ExitCode, exitCodes, toExitCode } from './exit-codes.ts';
 import { toPlainJson, toPlainText } from './plain-text.ts';
+import { asTyped } from './typed-command.ts';
 
 /**
  * Tells what failed, why, and what to do next, on the error output; as JSON with `--json`.
@@ -11,7 +12,7 @@ import { toPlainJson, toPlainText } from './plain-text.ts';
  * @returns the exit code that goes with it.
  */
 export async function printError(io: CliIo, error: unknown, json: boolean): Promise<ExitCode> {
-  const known = withHint(error instanceof CubeError ? error : toInternal(error));
+  const known = withHint(io, error instanceof CubeError ? error : toInternal(error));
   if (json) {
     const { code, message, issues, hint } = known;
     const text = JSON.stringify({ error: { code, message, issues, hint } });
@@ -44,11 +45,12 @@ const hintByCode: Partial<Record<ErrorCode, string>> = {
   'too-many-requests': 'Try again in a moment.',
 };
 
-function withHint(error: CubeError): CubeError {
-  const hint = hintByCode[error.code];
-  if (error.hint !== undefined || hint === undefined) return error;
+function withHint(io: CliIo, error: CubeError): CubeError {
+  const hint = error.hint ?? hintByCode[error.code];
+  if (hint === undefined) return error;
   const { code, message, issues } = error;
-  return new CubeError(code, message, { cause: error, issues, hint });
+  const typed = asTyped(io.environment, hint);
+  return new CubeError(code, message, { cause: error, issues, hint: typed });
 }
 
 function toInternal(error: unknown): CubeError {

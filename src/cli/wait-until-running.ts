@@ -8,6 +8,7 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { connect, type ManagerFlags } from './manager-options.ts';
 import { toPlainLines, toPlainText } from './plain-text.ts';
 import { Progress } from './progress.ts';
+import { commandName } from './typed-command.ts';
 import { createWaitLimit, type WaitEnd } from './wait-limit.ts';
 import { watchTasks } from './watch-tasks.ts';
 
@@ -70,7 +71,7 @@ async function tellResult(
   { progress, quiet }: TellContext,
 ): Promise<void> {
   await progress.end(task.id);
-  if (task.status.state === 'failed') await progress.say(describeFailure(task));
+  if (task.status.state === 'failed') await progress.say(describeFailure(io, task));
   else if (!quiet) {
     await progress.clear();
     await io.stdout.write(describeSuccess(io, task));
@@ -91,18 +92,19 @@ function describeSuccess(io: CliIo, task: TaskReply): string {
   const { spec, status } = task;
   const colors = createColors(io.stdout, io.environment);
   const id = shortId(task.id);
+  const cube = commandName(io.environment);
   const where = status.node === undefined ? '' : ` on ${status.node}`;
   if (status.state === 'completed') {
     const how = status.reason?.code === 'stopped-by-user' ? 'was stopped' : 'has completed';
     return toText([
       `${colors.green(toPlainText(spec.name))} ${how}${where}.  ${task.id}`,
-      `  Next: cube logs ${id}`,
+      `  Next: ${cube} logs ${id}`,
     ]);
   }
   return toText([
     `${colors.green(toPlainText(spec.name))} is running${where}.  ${task.id}`,
     ...(status.ports ?? []).map((port) => `  ${describePort(port)}`),
-    `  Next: cube logs -f ${id}   cube status   cube stop ${id}`,
+    `  Next: ${cube} logs -f ${id}   ${cube} status   ${cube} stop ${id}`,
   ]);
 }
 
@@ -119,16 +121,17 @@ function toText(lines: readonly string[]): string {
 }
 
 /** Why, what it last wrote, and whether it is tried again. */
-function describeFailure(task: TaskReply): string {
+function describeFailure(io: CliIo, task: TaskReply): string {
   const { status, spec } = task;
   const id = shortId(task.id);
+  const cube = commandName(io.environment);
   const why = status.reason?.message ?? 'No reason is known.';
   const exit = describeExitCode(task);
   const code = exit === undefined ? '' : ` (${exit})`;
   const again =
     status.restartDelayMs === undefined
-      ? `Next: cube inspect ${id}   cube logs ${id}`
-      : `It is started again by its restart policy. Next: cube logs ${id}   cube stop ${id}`;
+      ? `Next: ${cube} inspect ${id}   ${cube} logs ${id}`
+      : `It is started again by its restart policy. Next: ${cube} logs ${id}   ${cube} stop ${id}`;
   const output = status.output === undefined ? [] : toPlainLines(status.output);
   return [
     `cube: ${spec.name} failed${code}: ${why}`,
@@ -142,7 +145,8 @@ async function tellUnfinished(io: CliIo, tasks: readonly TaskReply[], end: WaitE
   for (const task of tasks.filter((one) => !isSettled(one))) {
     const state = describeState(task, io.clock.now());
     const id = shortId(task.id);
-    const text = `cube: ${why}, but ${task.spec.name} goes on without this command. It is ${state}. Next: cube explain ${id}   cube stop ${id}`;
+    const cube = commandName(io.environment);
+    const text = `cube: ${why}, but ${task.spec.name} goes on without this command. It is ${state}. Next: ${cube} explain ${id}   ${cube} stop ${id}`;
     await io.stderr.write(`${toPlainText(text)}\n`);
   }
 }

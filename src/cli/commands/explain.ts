@@ -8,6 +8,7 @@ import { describeState, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { countOf, toPlainText } from '../plain-text.ts';
 import { formatTable } from '../table.ts';
+import { asTyped } from '../typed-command.ts';
 
 const HELP = `
 Shows the decision as it was made, with the verdict on every node: its score (lower is better), or
@@ -64,7 +65,9 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
   if (decided === undefined && current === undefined) {
     sections.push('It has not been looked at by the scheduler yet.');
   }
-  sections.push(...advice.map((sentence) => toPlainText(`To do: ${sentence}`)));
+  sections.push(
+    ...advice.map((sentence) => asTyped(io.environment, toPlainText(`To do: ${sentence}`))),
+  );
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
 }
 

@@ -8,6 +8,7 @@ import { createColors } from '../colors.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { formatTable } from '../table.ts';
+import { commandName } from '../typed-command.ts';
 
 const HELP = `
 CPU, MEMORY and DISK are promised / used / there. Promised is the sum of what unfinished tasks
@@ -28,7 +29,7 @@ export function defineNode(program: Command, context: CommandContext): void {
     if (flags.json === true) return io.stdout.write(toJson(nodes));
     if (nodes.length === 0) {
       return io.stderr.write(
-        `No worker has joined. Start one: cube worker --manager ${client.url}\n`,
+        `No worker has joined. Start one: ${commandName(io.environment)} worker --manager ${client.url}\n`,
       );
     }
     return io.stdout.write(formatNodes(io, nodes));

@@ -13,6 +13,7 @@ import { describeState, formatPorts, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { shorten } from '../plain-text.ts';
 import { formatTable } from '../table.ts';
+import { commandName } from '../typed-command.ts';
 
 interface StatusFlags extends ManagerFlags {
   readonly state?: readonly string[];
@@ -59,7 +60,8 @@ export function defineStatus(program: Command, context: CommandContext): void {
     }
     await show(io, tasks);
     if (hiddenCount > 0) {
-      await io.stderr.write(`${hiddenCount} more have ended: "cube status --all" shows them.\n`);
+      const cube = commandName(io.environment);
+      await io.stderr.write(`${hiddenCount} more have ended: "${cube} status --all" shows them.\n`);
     }
   });
 }
@@ -116,7 +118,8 @@ function parseLabel(text: string): readonly [string, string] {
 
 async function show(io: CliIo, tasks: readonly TaskReply[]): Promise<void> {
   if (tasks.length === 0) {
-    await io.stderr.write('No tasks. Run one: cube run --name job -- sleep 600\n');
+    const cube = commandName(io.environment);
+    await io.stderr.write(`No tasks. Run one: ${cube} run --name job -- sleep 600\n`);
     return;
   }
   await io.stdout.write(formatTasks(io, tasks));

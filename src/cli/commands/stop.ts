@@ -62,7 +62,9 @@ async function findAll(
   const { ambiguous, findTasks } = await import('../find-task.ts');
   const byId = new Map<string, TaskReply>();
   for (const word of words) {
-    const tasks = await findTasks(client, word);
+    const tasks = await findTasks(client, word).catch((error: unknown) => {
+      throw words.length > 1 ? withoutEffect(error) : error;
+    });
     if (tasks.length > 1 && !all) {
       const error = ambiguous(`The name ${quoteText(word)}`, tasks);
       throw new CubeError(error.code, error.message, {
@@ -72,6 +74,13 @@ async function findAll(
     for (const task of tasks) byId.set(task.id, task);
   }
   return [...byId.values()];
+}
+
+/** Of several words one names nothing: what of the others? */
+function withoutEffect(error: unknown): unknown {
+  if (!(error instanceof CubeError)) return error;
+  const hint = ['Nothing was stopped.', error.hint].filter((part) => part !== undefined).join(' ');
+  return new CubeError(error.code, error.message, { cause: error, hint });
 }
 
 interface StopRequest {
@@ -143,18 +152,22 @@ function describeEnd(before: TaskReply, after: TaskReply): string {
   const exit = describeExitCode(after);
   const code = exit === undefined ? '' : `, ${exit}`;
   const where = status.node === undefined ? '' : ` on ${status.node}`;
+  const why = status.reason?.message ?? 'no reason is known.';
   return `${toPlainText(`${name} ${describeHow()}`)}\n`;
 
   function describeHow(): string {
     if (isFinal(before)) return `had ended before: it ${wordOf(before)}${code}.`;
     if (status.attempt === 0) return 'is stopped; it had not been placed.';
+    if (before.status.restartDelayMs !== undefined) {
+      return `is not started again; it had ${wordOf(after)}${where}${code}: ${why}`;
+    }
     switch (status.reason?.code) {
       case 'killed-after-timeout':
         return `was killed${where}: it did not end within ${after.spec.stopTimeout}${code}.`;
       case 'stopped-by-user':
         return `is stopped${where}${code}.`;
       default:
-        return `${wordOf(after)}${where}${code}: ${status.reason?.message ?? 'no reason is known.'}`;
+        return `${wordOf(after)}${where}${code}: ${why}`;
     }
   }
 }

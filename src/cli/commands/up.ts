@@ -14,6 +14,7 @@ import { countOf } from '../plain-text.ts';
 import type { Daemon, DaemonHooks } from '../run-daemon.ts';
 import type { RunningManager } from '../start-manager.ts';
 import type { RunningWorker } from '../start-worker.ts';
+import { commandName } from '../typed-command.ts';
 
 interface UpFlags extends DaemonCommandFlags, ManagerFlags, WorkerFlags {
   readonly workers?: string;
@@ -132,7 +133,7 @@ async function describeUp(io: CliIo, up: Up, flags: UpFlags): Promise<string> {
   const facts = up.workers.map((worker) => worker.facts());
   const taskCount = Object.values(taskCounts).reduce((sum, count) => sum + count, 0);
   const [first] = facts;
-  const cube = words.commandName(io.environment);
+  const cube = commandName(io.environment);
   const greeting = words.formatGreeting(`Cube ${version} is up.`, [
     ['Manager', words.describeReach(up.manager.url, settings)],
     ['Process', `${process.pid}`],

@@ -54,7 +54,9 @@ test('cube logs refuses to guess between tasks of one name', async () => {
   const twins = [taskReplyOf(), taskReplyOf({}, { id: taskIdOf(2) })];
   await using manager = await startManagerStub({ tasks: twins, logs });
   const { exitCode, stderr } = await cli(['logs', 'web', '-m', manager.url]);
-  expect(stderr).toContain('The name "web" fits 2 tasks: 00000001 (web), 00000002 (web).');
+  expect(stderr).toContain(
+    'The name "web" fits 2 tasks: 00000001 (web, pending), 00000002 (web, pending).',
+  );
   expect(exitCode).toBe(4);
 });
 

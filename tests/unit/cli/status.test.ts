@@ -97,7 +97,7 @@ describe('cube status', () => {
     await using manager = await startManagerStub({ tasks: [running, waiting] });
     const several = await cli(['status', '0000', '-m', manager.url]);
     expect(several.stderr).toBe(
-      'cube: The beginning "0000" of an id fits 2 tasks: 00000001 (web), 00000002 (big). Name one by its id.\n',
+      'cube: The beginning "0000" of an id fits 2 tasks: 00000001 (web, running), 00000002 (big, pending). Name one by its id.\n',
     );
     expect(several.exitCode).toBe(4);
     const short = await cli(['status', '000', '-m', manager.url]);

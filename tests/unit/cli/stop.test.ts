@@ -63,6 +63,20 @@ describe('cube stop', () => {
     expect(exitCode).toBe(0);
   });
 
+  test('says that what had failed is not started again', async () => {
+    const failed = { ...web.status, state: 'failed', exitCode: 3 } as const;
+    const reason = { code: 'exited', message: 'Ended with exit code 3.' } as const;
+    const crashed = { ...web, status: { ...failed, reason, restartDelayMs: 1000 } };
+    await using manager = await startManagerStub({
+      tasks: [crashed],
+      onStop: ({ id }, stub) => stub.change(id, { restartDelayMs: undefined }),
+    });
+    const { stdout } = await cli(['stop', 'web', '-m', manager.url]);
+    expect(stdout).toBe(
+      'web (00000001) is not started again; it had failed on worker-1, exit code 3: Ended with exit code 3.\n',
+    );
+  });
+
   test('waits for many over one stream', async () => {
     const tasks = Array.from({ length: 150 }, (_, index) =>
       taskReplyOf(
@@ -93,7 +107,7 @@ describe('cube stop', () => {
     await using manager = await startManagerStub({ tasks: [web, twin, done] });
     const one = await cli(['stop', 'job', 'web', '-m', manager.url]);
     expect(one.stderr).toBe(
-      'cube: The name "web" fits 2 tasks: 00000001 (web), 00000002 (web). Nothing was stopped. Name one by its id, or add --all to stop every one.\n',
+      'cube: The name "web" fits 2 tasks: 00000001 (web, running), 00000002 (web, running). Nothing was stopped. Name one by its id, or add --all to stop every one.\n',
     );
     expect(one.exitCode).toBe(4);
     expect(manager.requests.every(({ method }) => method === 'GET')).toBe(true);
@@ -115,6 +129,10 @@ describe('cube stop', () => {
       'cube: There is no task with the name or id "nothing". "cube status --all" lists every task.\n',
     );
     expect(none.exitCode).toBe(3);
+    const one = await cli(['stop', '00000002', 'nothing', '-m', manager.url]);
+    expect(one.stderr).toContain(
+      'or id "nothing". Nothing was stopped. "cube status --all" lists every task.\n',
+    );
     const gone = await cli(['stop', taskIdOf(9), '-m', manager.url]);
     expect(gone.stderr).toContain(`There is no task ${taskIdOf(9)}.`);
     expect(gone.exitCode).toBe(3);
