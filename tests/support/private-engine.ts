@@ -33,9 +33,12 @@ export interface PrivateEngine extends AsyncDisposable {
 
 /**
  * Starts an engine with the test image in it, in a network of its own, so that it does not touch
- * the bridge and the rules of the machine's engine. Needs root.
+ * the bridge and the rules of the machine's engine. With `liveRestore` it takes over what ran when
+ * it was killed; without, it ends that. Needs root.
  */
-export async function openPrivateEngine(): Promise<PrivateEngine> {
+export async function openPrivateEngine(
+  options: { readonly liveRestore?: boolean } = {},
+): Promise<PrivateEngine> {
   const image = await ensureTestImage();
   const directory = await temporaryDirectory();
   const at = (name: string) => join(directory.path, name);
@@ -62,7 +65,8 @@ export async function openPrivateEngine(): Promise<PrivateEngine> {
       await rm(at('pid'), { force: true });
       const log = openSync(at('log'), 'a');
       const flags = `--data-root ${at('data')} --exec-root ${at('run')} -p ${at('pid')} -H unix://${path}`;
-      const script = `ip link set lo up; exec dockerd ${flags} --iptables=false --ip-masq=false --storage-driver=vfs`;
+      const more = options.liveRestore === true ? '--live-restore' : '';
+      const script = `ip link set lo up; exec dockerd ${flags} ${more} --iptables=false --ip-masq=false --storage-driver=vfs`;
       engine = spawn(UNSHARE, ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
       closeSync(log);
       await eventually('the private engine answers', () =>
