@@ -16,8 +16,12 @@ import type { ImagePuller } from './image-puller.ts';
 import { createError, isPortTaken, startError, takenPort } from './start-failure.ts';
 import type { TaskVolumes } from './task-volumes.ts';
 
-/** Once a container is being made, a start that is not wanted any more may take this long. */
-const ABORT_GRACE_MS = 10_000;
+/**
+ * Once a container is being made, a start that is not wanted any more may take this long, and so
+ * may clearing away what it left. A worker that ends waits for it, and is to end within 5 s; what
+ * is made later still bears its labels, and is found by them.
+ */
+const ABORT_GRACE_MS = 2000;
 
 /** An engine that chose a free port itself and found it taken is asked again. */
 const AUTOMATIC_PORT_TRIES = 3;
