@@ -44,6 +44,14 @@ function straceWorks() {
   return spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 }
 
+/** What hurts the real thing needs the rights and the tools to do so. */
+function canHurt() {
+  if (process.platform !== 'linux' || process.getuid() !== 0) return false;
+  return straceWorks() && ['ip', 'iptables', 'prlimit', 'faketime'].every(isOnPath);
+}
+
+const hasDocker = (await dockerAnswers()) && isOnPath('busybox');
+
 const suites = [
   { project: 'unit', can: true },
   { project: 'simulation', can: true },
@@ -51,13 +59,18 @@ const suites = [
   { project: 'integration', can: process.platform === 'linux', need: 'a Linux machine' },
   {
     project: 'docker',
-    can: (await dockerAnswers()) && isOnPath('busybox'),
+    can: hasDocker,
     need: 'a Docker Engine that answers, and busybox-static: apt-get install docker.io iptables busybox-static, then start dockerd',
   },
   {
     project: 'strace',
     can: straceWorks(),
     need: 'strace, allowed to trace: apt-get install strace',
+  },
+  {
+    project: 'faults',
+    can: hasDocker && canHurt(),
+    need: 'root on Linux, a Docker Engine as above, and: apt-get install strace iproute2 iptables faketime util-linux',
   },
 ];
 const missing = suites.filter(({ can }) => !can);

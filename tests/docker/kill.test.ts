@@ -6,8 +6,8 @@ import { systemRandom } from '../../src/lib/random.ts';
 import { ensureTestImage } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
-import { isLong, tell } from '../support/fault-cluster.ts';
 import { KillRun, killNoted, notedStarts } from '../support/kill-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 // SIGKILL of manager, worker and both, at random moments, while tasks are submitted and started.

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { EventReply } from '../../src/client/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFakeTime, type FakeTime } from '../support/fake-time.ts';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** The wall clock steps, below a Cube with tasks that run, are checked, and wait to be restarted. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { attachTracer, type Tracing } from '../support/tracer.ts';
 
 /**

@@ -13,7 +13,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { CubeProcess, clientOf, freePorts, isAlive } from '../support/cube-process.ts';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { copyStore, fingerprint } from '../support/store-files.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

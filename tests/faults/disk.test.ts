@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CubeProcess, freePorts, isAlive } from '../support/cube-process.ts';
 import { startCubeUp, stopAll } from '../support/cube-up.ts';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
 import { judgeHistory } from '../support/judge-history.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { smallDisk } from '../support/small-disk.ts';
 import { attachTracer } from '../support/tracer.ts';
 

@@ -5,7 +5,8 @@ import { systemRandom } from '../../src/lib/random.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { openPrivateEngine, whyNoPrivateEngine } from '../support/private-engine.ts';
 import { openSocketProxy, type SocketProxy } from '../support/socket-proxy.ts';
 

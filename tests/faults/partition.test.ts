@@ -7,9 +7,9 @@ import type { TaskReply } from '../../src/link/replies.ts';
 import type { Liveness } from '../../src/node/node.ts';
 import { CubeProcess, clientOf, freePorts, isAlive } from '../support/cube-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { isLong, tell } from '../support/fault-cluster.ts';
 import { judgeHistory } from '../support/judge-history.ts';
 import { killNoted, notedStarts } from '../support/kill-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { type Namespace, openNamespace } from '../support/namespace.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

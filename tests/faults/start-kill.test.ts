@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { ensureTestImage } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
-import { FaultCluster, isLong, tell } from '../support/fault-cluster.ts';
+import { FaultCluster } from '../support/fault-cluster.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { openSocketProxy, type SocketProxy } from '../support/socket-proxy.ts';
 import { attachTracer } from '../support/tracer.ts';
 

@@ -22,6 +22,7 @@ import { SqliteEngine } from '../../src/store/sqlite/sqlite-engine.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { toStorageError } from '../../src/store/sqlite/storage-error.ts';
 import type { StoredRecord } from '../../src/store/store.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import {
   copyStore,
   fingerprint,
@@ -157,12 +158,16 @@ describe('a data file that was cut', () => {
   });
 });
 
+/** A long run flips others, and more of them. */
+const times = isLong ? 20 : 1;
+const firstSeed = isLong ? Math.floor(Date.now() / 1000) : 1;
+
 describe('a flipped bit', () => {
   test('in the data file is found, or changes nothing', () => {
-    const random = new SeededRandom(1);
+    const random = new SeededRandom(firstSeed);
     const size = statSync(closedStore).size;
     let foundCount = 0;
-    for (let flip = 0; flip < 120; flip += 1) {
+    for (let flip = 0; flip < 120 * times; flip += 1) {
       const path = copyOf(closedStore);
       flipBit(path, Math.floor(random.next() * size * 8));
       const code = readOrRefuse(path);
@@ -170,18 +175,19 @@ describe('a flipped bit', () => {
       expect([undefined, 'storage-damaged']).toContain(code);
     }
     // Some bits of a file mean nothing: those of free space.
-    expect(foundCount).toBeGreaterThan(30);
-  });
+    expect(foundCount).toBeGreaterThan(30 * times);
+    tell({ 'flipped bits': 220 * times });
+  }, 900_000);
 
   test('in the data file beside a log is found, or changes nothing', () => {
-    const random = new SeededRandom(3);
+    const random = new SeededRandom(firstSeed + 2);
     const size = statSync(killedStore).size;
-    for (let flip = 0; flip < 40; flip += 1) {
+    for (let flip = 0; flip < 40 * times; flip += 1) {
       const path = copyOf(killedStore);
       flipBit(path, Math.floor(random.next() * size * 8));
       expect([undefined, 'storage-damaged']).toContain(readOrRefuse(path));
     }
-  });
+  }, 900_000);
 
   test('in each byte of the header is found, or changes nothing', () => {
     for (let byte = 0; byte < 100; byte += 1) {
@@ -192,14 +198,14 @@ describe('a flipped bit', () => {
   });
 
   test('in the log is found, wherever transactions follow', () => {
-    const random = new SeededRandom(2);
+    const random = new SeededRandom(firstSeed + 1);
     const size = statSync(`${killedStore}-wal`).size;
-    for (let flip = 0; flip < 60; flip += 1) {
+    for (let flip = 0; flip < 60 * times; flip += 1) {
       const path = copyOf(killedStore);
       flipBit(`${path}-wal`, Math.floor(random.next() * size * 0.95 * 8));
-      expect(readOrRefuse(path)).toBe('storage-damaged');
+      expect(readOrRefuse(path), `seed ${firstSeed}`).toBe('storage-damaged');
     }
-  });
+  }, 900_000);
 
   test('in a record is told with collection and key, and the others can be read', async () => {
     const path = copyOf(closedStore);

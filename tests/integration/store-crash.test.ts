@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { findBrokenPromise } from '../support/check-kept.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { runWriter } from '../support/run-writer.ts';
 import { openTestStore, writeTask } from '../support/store-files.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const KILL_COUNT = 20;
+const KILL_COUNT = isLong ? 300 : 20;
 
 test(`a store that is killed ${KILL_COUNT} times keeps all that it acknowledged`, async () => {
   await using directory = await temporaryDirectory();
@@ -34,7 +35,8 @@ test(`a store that is killed ${KILL_COUNT} times keeps all that it acknowledged`
     nextIndex = Math.max(nextIndex, ...acknowledged) + 100;
   }
   expect(acknowledged.size).toBeGreaterThan(KILL_COUNT);
-});
+  tell({ kills: KILL_COUNT });
+}, 900_000);
 
 test('a second process is refused by name, and gets the store once the first was killed', async () => {
   await using directory = await temporaryDirectory();

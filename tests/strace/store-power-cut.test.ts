@@ -5,6 +5,7 @@ import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { findBrokenPromise } from '../support/check-kept.ts';
 import { CrashDisk } from '../support/crash-image.ts';
 import { type DiskStep, diskTraceFlags, readDiskTrace } from '../support/disk-trace.ts';
+import { tell } from '../support/long-run.ts';
 import { runWriter } from '../support/run-writer.ts';
 import type { WriterPlan } from '../support/store-writer.ts';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
@@ -78,7 +79,8 @@ describe('after a power cut', () => {
     const acknowledgedCount = steps.filter(({ kind }) => kind === 'acknowledge').length;
     expect(acknowledgedCount).toBe(stages.reduce((sum, { calls }) => sum + calls, 0));
     expect(tryCuts(steps, imageCount)).toEqual([]);
-  });
+    tell({ 'crash images': imageCount });
+  }, 1_800_000);
 
   test('the control without flushes fails the same check', async () => {
     const steps = await record('unflushed', 'OFF');

@@ -15,14 +15,6 @@ import { type Evidence, judgeHistory } from './judge-history.ts';
 import { killNoted, notedStarts } from './kill-run.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
 
-/** How often each fault comes: a few times in every run of the tests, many in a long one. */
-export const isLong: boolean = process.env['CUBE_LONG'] === '1';
-
-/** What a long run adds up: one line for each test, read by `scripts/test-long.mjs`. */
-export function tell(figures: Readonly<Record<string, number>>): void {
-  console.log(`FIGURES ${JSON.stringify(figures)}`);
-}
-
 export interface FaultClusterOptions {
   /** Default 1; they are named n1, n2, … */
   readonly workerCount?: number;
