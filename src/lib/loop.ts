@@ -89,8 +89,11 @@ export class Loop {
     this.#timer?.cancel();
     this.#dueAt = Number.POSITIVE_INFINITY;
     // What the next tries mend by themselves, such as somebody who is just starting, alarms nobody.
-    const level = this.#failureCount > ALARMING_FAILURE_COUNT ? 'warn' : 'info';
-    logger[level]({ err: error, loop: name, retryInMs: delayMs }, 'A pass failed; it is repeated.');
+    // Neither does a stack trace, until then.
+    const words = 'A pass failed; it is repeated.';
+    const facts = { loop: name, retryInMs: delayMs };
+    if (this.#failureCount > ALARMING_FAILURE_COUNT) logger.warn({ ...facts, err: error }, words);
+    else logger.info({ ...facts, why: error instanceof Error ? error.message : error }, words);
     this.#arm(delayMs);
   }
 

@@ -62,8 +62,8 @@ describe('loop', () => {
     const clock = new VirtualClock();
     const logger = {
       ...noopLogger,
-      info: () => void levels.push('info'),
-      warn: () => void levels.push('warn'),
+      info: (fields: object) => void levels.push(`info ${Object.keys(fields)}`),
+      warn: (fields: object) => void levels.push(`warn ${Object.keys(fields)}`),
     };
     const pass = (): void => {
       throw new Error('not yet');
@@ -71,7 +71,9 @@ describe('loop', () => {
     const loop = new Loop({ name: 'test', clock, logger, pass });
     loop.nudge();
     await clock.advance(2000);
-    expect(levels).toEqual(['info', 'info', 'info', 'warn', 'warn']);
+    const quiet = 'info loop,retryInMs,why';
+    const alarm = 'warn loop,retryInMs,err';
+    expect(levels).toEqual([quiet, quiet, quiet, alarm, alarm]);
   });
 
   it('runs on its own at its interval', async () => {
