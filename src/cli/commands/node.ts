@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { CubeError } from '../../errors/cube-error.ts';
+import { quoteText } from '../../errors/describe-value.ts';
 import type { NodeReply } from '../../link/replies.ts';
 import { nodeState } from '../../node/node.ts';
 import { formatBytes } from '../../task/quantity.ts';
@@ -20,19 +22,33 @@ Examples:
 
 /** `cube node`: the machines, whether they answer, and what is left on them. */
 export function defineNode(program: Command, context: CommandContext): void {
-  const command = program.command('node').description('list the nodes');
+  const command = program
+    .command('node')
+    .description('list the nodes')
+    .argument('[node]', 'the name of one');
   addManagerOptions(command).addHelpText('after', HELP);
-  command.action(async (flags: ManagerFlags) => {
+  command.action(async (name: string | undefined, flags: ManagerFlags) => {
     const { io } = context;
     const client = await connect(io, flags);
-    const nodes = await client.nodes();
-    if (flags.json === true) return io.stdout.write(toJson(nodes));
+    const all = await client.nodes();
+    const nodes = name === undefined ? all : [findNode(all, name)];
+    if (flags.json === true) {
+      return io.stdout.write(toJson(name === undefined ? nodes : nodes[0]));
+    }
     if (nodes.length === 0) {
       return io.stderr.write(
         `No worker has joined. Start one: ${commandName(io.environment)} worker --manager ${client.url}\n`,
       );
     }
     return io.stdout.write(formatNodes(io, nodes));
+  });
+}
+
+function findNode(nodes: readonly NodeReply[], name: string): NodeReply {
+  const node = nodes.find((one) => one.name === name);
+  if (node !== undefined) return node;
+  throw new CubeError('not-found', `There is no node with the name ${quoteText(name)}.`, {
+    hint: '"cube node" lists them all.',
   });
 }
 

@@ -63,3 +63,14 @@ test('cube node says how a worker joins where there is none', async () => {
   expect(stdout).toBe('');
   expect(stderr).toBe(`No worker has joined. Start one: cube worker --manager ${manager.url}\n`);
 });
+
+test('cube node shows one by its name', async () => {
+  await using manager = await startManagerStub({ nodes: [up, down] });
+  const one = await cli(['node', 'worker-2', '-m', manager.url, '--json']);
+  expect(JSON.parse(one.stdout)).toEqual(down);
+  const none = await cli(['node', 'worker-9', '-m', manager.url]);
+  expect(none.stderr).toBe(
+    'cube: There is no node with the name "worker-9". "cube node" lists them all.\n',
+  );
+  expect(none.exitCode).toBe(3);
+});
