@@ -93,6 +93,20 @@ module.exports = {
     only('http-narrow', 'Routes see services that they declare themselves.', '^src/http/', domain),
     only('client-light', 'The client never sees server code.', '^src/client/', domain),
     {
+      name: 'simulation-above',
+      comment: 'The simulation stands in for machines and networks, not for servers and terminals.',
+      severity: 'error',
+      from: { path: '^src/simulation/' },
+      to: { path: '^src/(cli|http)/' },
+    },
+    {
+      name: 'simulation-apart',
+      comment: 'Nothing that runs tasks for real depends on the simulation.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(simulation|cli)/' },
+      to: { path: '^src/simulation/' },
+    },
+    {
       name: 'sqlite-home',
       comment: 'The database module has one home.',
       severity: 'error',

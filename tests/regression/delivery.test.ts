@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Manager } from '../../src/manager/manager.ts';
-import { SimulatedCluster } from '../support/simulated-cluster.ts';
-import { calm } from '../support/simulated-network.ts';
+import { SimulatedCluster } from '../../src/simulation/cluster/simulated-cluster.ts';
+import { calm } from '../../src/simulation/network/simulated-network.ts';
 
 // The reference forgets an order or a stop that could not be handed over, and lets one worker that
 // hangs hold up all the others.

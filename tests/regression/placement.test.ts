@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
+import {
+  SimulatedCluster,
+  type SimulatedClusterOptions,
+} from '../../src/simulation/cluster/simulated-cluster.ts';
 import type { TaskSpecInput } from '../../src/task/task-spec.ts';
 import { GIB } from '../support/cluster.ts';
-import { SimulatedCluster, type SimulatedClusterOptions } from '../support/simulated-cluster.ts';
 
 // The reference forgets whose turn it is, restarts a task where it was whatever has changed, and
 // keeps no record of its decisions.

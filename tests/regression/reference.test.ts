@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createWorkerClient } from '../../src/client/worker-client.ts';
 import { Manager } from '../../src/manager/manager.ts';
+import { SimulatedCluster } from '../../src/simulation/cluster/simulated-cluster.ts';
 import { drain } from '../../src/simulation/virtual-clock.ts';
 import { managerCollections } from '../../src/store/collections.ts';
 import { MemoryStore } from '../../src/store/memory/memory-store.ts';
@@ -10,7 +11,6 @@ import { taskSpecSchema } from '../../src/task/task-spec.ts';
 import { GIB } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { sendJson, startHttpStub } from '../support/http-stub.ts';
-import { SimulatedCluster } from '../support/simulated-cluster.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 // What the reference gets wrong, one test for each of its failures that needs no container. Those

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedCluster } from '../support/simulated-cluster.ts';
+import { SimulatedCluster } from '../../src/simulation/cluster/simulated-cluster.ts';
 
 // The reference keeps every task and every request for ever, and silently drops whoever uses an id
 // a second time.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { faultKinds } from './mix.ts';
-import { runSeed } from './run-seed.ts';
+import { faultKinds } from '../../src/simulation/faults/fault-kinds.ts';
+import { runSeed } from '../../src/simulation/run-seed.ts';
 
 // The real manager and workers under random faults, each run fixed by its seed. To run one again:
 //
@@ -8,7 +8,7 @@ import { runSeed } from './run-seed.ts';
 //
 // CUBE_SEEDS=1000-2000 runs a range instead; CUBE_TRACE=1 prints all that happened.
 //
-// What must be true of every run is in log-watch.ts (of the log at every revision), world-watch.ts
+// What must be true of every run is in src/simulation: log-watch.ts (of the log at every revision), world-watch.ts
 // (of what runs at every moment), clients.ts (of every reply) and run-seed.ts (once all is over).
 
 const seeds = readSeeds(process.env['CUBE_SEED'] ?? process.env['CUBE_SEEDS'] ?? '1-60');

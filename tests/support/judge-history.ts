@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CubeClient, SubmissionInput } from '../../src/client/cube-client.ts';
 import type { EventReply } from '../../src/client/event-stream.ts';
 import type { TaskReply } from '../../src/link/replies.ts';
+import { LogWatch, plain } from '../../src/simulation/invariants/log-watch.ts';
 import { taskSpecSchema } from '../../src/task/task-spec.ts';
-import { LogWatch, plain } from '../simulation/log-watch.ts';
 
 export interface Evidence {
   /** What the manager has said yes to. */

@@ -3,11 +3,11 @@ import { createManagerServer } from '../../src/http/manager-server.ts';
 import { type Logger, noopLogger } from '../../src/lib/logger.ts';
 import { Manager } from '../../src/manager/manager.ts';
 import type { ManagerOptions } from '../../src/manager/manager-options.ts';
+import { unreachable } from '../../src/simulation/network/simulated-network.ts';
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
 import { VirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { managerCollections } from '../../src/store/collections.ts';
 import { MemoryStore } from '../../src/store/memory/memory-store.ts';
-import { unreachable } from './simulated-network.ts';
 
 export interface Ask {
   readonly method: string;

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import {
+  SimulatedCluster,
+  type SimulatedClusterOptions,
+} from '../../../src/simulation/cluster/simulated-cluster.ts';
 import { GIB } from '../../support/cluster.ts';
-import { SimulatedCluster, type SimulatedClusterOptions } from '../../support/simulated-cluster.ts';
 
 // The real manager and workers together, on virtual time.
 

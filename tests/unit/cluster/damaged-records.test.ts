@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 import { revisionKey } from '../../../src/store/collections.ts';
 import type { Json, Store } from '../../../src/store/store.ts';
 import { taskId } from '../../support/cluster.ts';
-import { SimulatedCluster } from '../../support/simulated-cluster.ts';
 
 /** The store of a manager that had one running task, one waiting task and one node. */
 async function usedCluster(): Promise<SimulatedCluster> {

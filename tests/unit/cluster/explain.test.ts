@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedCluster } from '../../support/simulated-cluster.ts';
+import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 
 describe('an explanation of a decision', () => {
   it('shows what was seen then, and not what was on its way to the disk at that moment', async () => {

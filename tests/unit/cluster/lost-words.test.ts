@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedCluster, type SimulatedClusterOptions } from '../../support/simulated-cluster.ts';
-import { calm } from '../../support/simulated-network.ts';
+import {
+  SimulatedCluster,
+  type SimulatedClusterOptions,
+} from '../../../src/simulation/cluster/simulated-cluster.ts';
+import { calm } from '../../../src/simulation/network/simulated-network.ts';
 
 const server = { name: 'server', command: 'serve' };
 

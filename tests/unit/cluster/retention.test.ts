@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 import { taskId } from '../../support/cluster.ts';
-import { SimulatedCluster } from '../../support/simulated-cluster.ts';
 
 const job = { name: 'job', command: 'true' };
 

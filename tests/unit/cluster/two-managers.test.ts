@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MANAGER, SimulatedCluster } from '../../support/simulated-cluster.ts';
+import { MANAGER, SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 
 const server = { name: 'server', command: 'serve' };
 

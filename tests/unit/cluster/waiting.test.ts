@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedCluster } from '../../support/simulated-cluster.ts';
+import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 
 describe('tasks that wait for room', () => {
   it('have no news when nodes or the manager come and go', async () => {

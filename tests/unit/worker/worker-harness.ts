@@ -4,6 +4,7 @@ import type { Runtime } from '../../../src/runtime/runtime.ts';
 import type { SimulatedPolicy } from '../../../src/runtime/simulated/simulated-behaviour.ts';
 import { createSimulatedRuntime } from '../../../src/runtime/simulated/simulated-runtime.ts';
 import { SimulatedWorld } from '../../../src/runtime/simulated/simulated-world.ts';
+import { Life } from '../../../src/simulation/cluster/life.ts';
 import { SeededRandom } from '../../../src/simulation/seeded-random.ts';
 import { drain, VirtualClock } from '../../../src/simulation/virtual-clock.ts';
 import { MemoryStore } from '../../../src/store/memory/memory-store.ts';
@@ -11,7 +12,6 @@ import type { Store } from '../../../src/store/store.ts';
 import { type TaskSpec, type TaskSpecInput, taskSpecSchema } from '../../../src/task/task-spec.ts';
 import type { Prober } from '../../../src/worker/health/prober.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../../src/worker/worker.ts';
-import { Life } from '../../support/mortal.ts';
 
 export const CLUSTER = 'c1c1c1c1-0000-4000-8000-000000000001';
 export const WORKER = 'aaaaaaaa-0000-4000-8000-000000000001';

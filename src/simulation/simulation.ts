@@ -1,14 +1,14 @@
-import type { Logger } from '../../src/lib/logger.ts';
-import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
-import { Dice } from '../support/dice.ts';
-import { MANAGER, SimulatedCluster } from '../support/simulated-cluster.ts';
-import { calm } from '../support/simulated-network.ts';
-import { Clients } from './clients.ts';
-import { Faults } from './faults.ts';
-import { LogWatch } from './log-watch.ts';
+import type { Logger } from '../lib/logger.ts';
+import { createScheduler } from '../scheduler/create-scheduler.ts';
+import { MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
+import { Dice } from './dice.ts';
+import { Faults } from './faults/faults.ts';
+import { LogWatch } from './invariants/log-watch.ts';
+import { WorldWatch } from './invariants/world-watch.ts';
 import { drawMix, type Mix } from './mix.ts';
-import { drawBehaviour } from './workload.ts';
-import { WorldWatch } from './world-watch.ts';
+import { calm } from './network/simulated-network.ts';
+import { Clients } from './workload/clients.ts';
+import { drawBehaviour } from './workload/draw-spec.ts';
 
 /** Everything of one simulated run. */
 export class Simulation implements AsyncDisposable {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { foldInto } from '../../src/manager/replay.ts';
-import { ManagerRepository } from '../../src/store/manager-repository.ts';
-import { unexplained } from './decisions.ts';
-import { plain } from './log-watch.ts';
-import { leftovers, unsettled } from './settled.ts';
+import { foldInto } from '../manager/replay.ts';
+import { ManagerRepository } from '../store/manager-repository.ts';
+import { unexplained } from './invariants/decisions.ts';
+import { plain } from './invariants/log-watch.ts';
+import { leftovers, unsettled } from './invariants/settled.ts';
 import { Simulation } from './simulation.ts';
 
 /** What became of one seed. */

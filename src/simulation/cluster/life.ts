@@ -1,6 +1,6 @@
-import { CubeError } from '../../src/errors/cube-error.ts';
-import type { Clock } from '../../src/lib/clock.ts';
-import type { Store } from '../../src/store/store.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Store } from '../../store/store.ts';
 
 /**
  * One life of a simulated process. When it is killed, nothing it waits for ever comes back, and

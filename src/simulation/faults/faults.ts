@@ -1,11 +1,12 @@
-import type { Dice } from '../support/dice.ts';
 import {
   MANAGER,
   type SimulatedCluster,
   type SimulatedMachine,
-} from '../support/simulated-cluster.ts';
-import type { FaultKind, Mix } from './mix.ts';
-import type { WorldWatch } from './world-watch.ts';
+} from '../cluster/simulated-cluster.ts';
+import type { Dice } from '../dice.ts';
+import type { WorldWatch } from '../invariants/world-watch.ts';
+import type { Mix } from '../mix.ts';
+import type { FaultKind } from './fault-kinds.ts';
 
 export interface FaultsOptions {
   readonly cluster: SimulatedCluster;

@@ -1,10 +1,10 @@
 import type {
   SimulatedBehaviour,
   SimulatedSubject,
-} from '../../src/runtime/simulated/simulated-behaviour.ts';
-import type { TaskSpecInput } from '../../src/task/task-spec.ts';
-import type { Dice } from '../support/dice.ts';
-import type { Mix } from './mix.ts';
+} from '../../runtime/simulated/simulated-behaviour.ts';
+import type { TaskSpecInput } from '../../task/task-spec.ts';
+import type { Dice } from '../dice.ts';
+import type { Mix } from '../mix.ts';
 
 /** A server runs for ever, a job ends with 0, a crasher ends with 1 while there is trouble. */
 const kinds = ['server', 'server', 'job', 'crasher'] as const;

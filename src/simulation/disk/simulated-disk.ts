@@ -1,9 +1,9 @@
-import { CubeError } from '../../src/errors/cube-error.ts';
-import { type Clock, sleep } from '../../src/lib/clock.ts';
-import { MemoryStore } from '../../src/store/memory/memory-store.ts';
-import type { Store, Transaction } from '../../src/store/store.ts';
-import type { Dice } from './dice.ts';
-import type { Life } from './mortal.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
+import { MemoryStore } from '../../store/memory/memory-store.ts';
+import type { Store, Transaction } from '../../store/store.ts';
+import type { Life } from '../cluster/life.ts';
+import type { Dice } from '../dice.ts';
 
 /**
  * The disk of a simulated process: what was written stays when the process dies. A write takes

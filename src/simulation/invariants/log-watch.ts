@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CubeEvent } from '../../src/event/event.ts';
-import { foldInto } from '../../src/manager/replay.ts';
-import type { Node } from '../../src/node/node.ts';
-import { heldPorts } from '../../src/scheduler/port-keys.ts';
-import type { Transaction } from '../../src/store/store.ts';
-import { isFinal, isPlaced, type Task } from '../../src/task/task.ts';
+import type { CubeEvent } from '../../event/event.ts';
+import { foldInto } from '../../manager/replay.ts';
+import type { Node } from '../../node/node.ts';
+import { heldPorts } from '../../scheduler/port-keys.ts';
+import type { Transaction } from '../../store/store.ts';
+import { isFinal, isPlaced, type Task } from '../../task/task.ts';
 
 /**
  * Reads every transaction of the manager as it reaches the disk, and holds it against what must

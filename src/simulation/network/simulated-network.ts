@@ -1,6 +1,6 @@
-import { CubeError } from '../../src/errors/cube-error.ts';
-import { type Clock, sleep } from '../../src/lib/clock.ts';
-import type { Dice } from './dice.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
+import type { Dice } from '../dice.ts';
 
 /** How messages fare. All zero: a network in which nothing takes time or goes wrong. */
 export interface NetworkWeather {

@@ -1,5 +1,5 @@
-import type { Random } from '../../src/lib/random.ts';
-import { SeededRandom } from '../../src/simulation/seeded-random.ts';
+import type { Random } from '../lib/random.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 /**
  * Draws for a simulation. Each use has a stream of its own, forked from the seed by a label, so

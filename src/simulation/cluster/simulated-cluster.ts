@@ -1,28 +1,26 @@
-import type { CubeEvent } from '../../src/event/event.ts';
-import { type Logger, noopLogger } from '../../src/lib/logger.ts';
-import type { StreamItem } from '../../src/link/protocol.ts';
-import { Manager } from '../../src/manager/manager.ts';
-import type { ManagerOptions } from '../../src/manager/manager-options.ts';
-import type { WorkerLink } from '../../src/manager/worker-link.ts';
-import type { Resources } from '../../src/node/node.ts';
-import type { SimulatedPolicy } from '../../src/runtime/simulated/simulated-behaviour.ts';
-import { createSimulatedRuntime } from '../../src/runtime/simulated/simulated-runtime.ts';
-import {
-  type SimulatedRecord,
-  SimulatedWorld,
-} from '../../src/runtime/simulated/simulated-world.ts';
-import { SeededRandom } from '../../src/simulation/seeded-random.ts';
-import { VirtualClock } from '../../src/simulation/virtual-clock.ts';
-import type { MemoryStore } from '../../src/store/memory/memory-store.ts';
-import type { Transaction } from '../../src/store/store.ts';
-import type { Task } from '../../src/task/task.ts';
-import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
-import { createWorker, type ManagerLink, type Worker } from '../../src/worker/worker.ts';
-import { GIB } from './cluster.ts';
-import { Dice } from './dice.ts';
-import { Life } from './mortal.ts';
-import { SimulatedDisk } from './simulated-disk.ts';
-import { SimulatedNetwork, unreachable } from './simulated-network.ts';
+import type { CubeEvent } from '../../event/event.ts';
+import { type Logger, noopLogger } from '../../lib/logger.ts';
+import type { StreamItem } from '../../link/protocol.ts';
+import { Manager } from '../../manager/manager.ts';
+import type { ManagerOptions } from '../../manager/manager-options.ts';
+import type { WorkerLink } from '../../manager/worker-link.ts';
+import type { Resources } from '../../node/node.ts';
+import type { SimulatedPolicy } from '../../runtime/simulated/simulated-behaviour.ts';
+import { createSimulatedRuntime } from '../../runtime/simulated/simulated-runtime.ts';
+import { type SimulatedRecord, SimulatedWorld } from '../../runtime/simulated/simulated-world.ts';
+import type { MemoryStore } from '../../store/memory/memory-store.ts';
+import type { Transaction } from '../../store/store.ts';
+import type { Task } from '../../task/task.ts';
+import { type TaskSpecInput, taskSpecSchema } from '../../task/task-spec.ts';
+import { createWorker, type ManagerLink, type Worker } from '../../worker/worker.ts';
+import { Dice } from '../dice.ts';
+import { SimulatedDisk } from '../disk/simulated-disk.ts';
+import { SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
+import { SeededRandom } from '../seeded-random.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { Life } from './life.ts';
+
+const GIB = 1024 ** 3;
 
 /** The name of the manager's process in the network. */
 export const MANAGER = 'manager';

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CubeEvent } from '../../src/event/event.ts';
-import { foldInto } from '../../src/manager/replay.ts';
-import type { Node } from '../../src/node/node.ts';
-import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
-import { decide } from '../../src/scheduler/decide.ts';
-import { createSnapshot } from '../../src/scheduler/ledger.ts';
-import { schedulerNames } from '../../src/scheduler/scheduler.ts';
-import type { Task } from '../../src/task/task.ts';
+import type { CubeEvent } from '../../event/event.ts';
+import { foldInto } from '../../manager/replay.ts';
+import type { Node } from '../../node/node.ts';
+import { createScheduler } from '../../scheduler/create-scheduler.ts';
+import { decide } from '../../scheduler/decide.ts';
+import { createSnapshot } from '../../scheduler/ledger.ts';
+import { schedulerNames } from '../../scheduler/scheduler.ts';
+import type { Task } from '../../task/task.ts';
 import { plain } from './log-watch.ts';
 
 /** The placement decisions that, computed again from the log, do not come out as recorded. */

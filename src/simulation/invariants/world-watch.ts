@@ -1,4 +1,4 @@
-import type { SimulatedRecord } from '../../src/runtime/simulated/simulated-world.ts';
+import type { SimulatedRecord } from '../../runtime/simulated/simulated-world.ts';
 
 /**
  * Watches what truly runs, and says at once when something runs that never may: two instances of

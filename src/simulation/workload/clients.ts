@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isCubeError } from '../../src/errors/cube-error.ts';
-import type { Manager } from '../../src/manager/manager.ts';
-import { isFinal, type Task } from '../../src/task/task.ts';
-import { type TaskSpec, taskSpecSchema } from '../../src/task/task-spec.ts';
-import type { Dice } from '../support/dice.ts';
-import type { SimulatedCluster } from '../support/simulated-cluster.ts';
-import { type LogWatch, plain } from './log-watch.ts';
-import type { Mix } from './mix.ts';
-import { drawSpec } from './workload.ts';
-import type { WorldWatch } from './world-watch.ts';
+import { isCubeError } from '../../errors/cube-error.ts';
+import type { Manager } from '../../manager/manager.ts';
+import { isFinal, type Task } from '../../task/task.ts';
+import { type TaskSpec, taskSpecSchema } from '../../task/task-spec.ts';
+import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
+import type { Dice } from '../dice.ts';
+import { type LogWatch, plain } from '../invariants/log-watch.ts';
+import type { WorldWatch } from '../invariants/world-watch.ts';
+import type { Mix } from '../mix.ts';
+import { drawSpec } from './draw-spec.ts';
 
 /** What a client may be told when its request was not carried out, or perhaps was. */
 const honestErrors = [

@@ -1,31 +1,7 @@
-import { schedulerNames } from '../../src/scheduler/scheduler.ts';
-import { Dice } from '../support/dice.ts';
-import { calm, type NetworkWeather } from '../support/simulated-network.ts';
-
-/** What may be done to a simulated cluster. */
-export const faultKinds = [
-  'manager-killed',
-  'manager-paused',
-  'manager-usurped',
-  'manager-disk-full',
-  'manager-disk-fails',
-  'worker-killed',
-  'worker-paused',
-  'worker-disk-full',
-  'worker-disk-fails',
-  'worker-disk-lost',
-  'machine-rebooted',
-  'cut-off',
-  'cut-one-way',
-  'runtime-away',
-  'events-lost',
-  'instance-killed',
-  'instance-removed',
-  'wall-clock-stepped',
-  'everything-asleep',
-] as const;
-
-export type FaultKind = (typeof faultKinds)[number];
+import { schedulerNames } from '../scheduler/scheduler.ts';
+import { Dice } from './dice.ts';
+import { type FaultKind, faultKinds } from './faults/fault-kinds.ts';
+import { calm, type NetworkWeather } from './network/simulated-network.ts';
 
 /** What one seed is about: drawn first, so that seeds differ in kind and not only in detail. */
 export interface Mix {

@@ -1,8 +1,8 @@
-import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
-import { decide } from '../../src/scheduler/decide.ts';
-import { createSnapshot } from '../../src/scheduler/ledger.ts';
-import { isFinal, type Task } from '../../src/task/task.ts';
-import type { SimulatedCluster } from '../support/simulated-cluster.ts';
+import { createScheduler } from '../../scheduler/create-scheduler.ts';
+import { decide } from '../../scheduler/decide.ts';
+import { createSnapshot } from '../../scheduler/ledger.ts';
+import { isFinal, type Task } from '../../task/task.ts';
+import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { WorldWatch } from './world-watch.ts';
 

@@ -1,0 +1,24 @@
+/** What may be done to a simulated cluster. */
+export const faultKinds = [
+  'manager-killed',
+  'manager-paused',
+  'manager-usurped',
+  'manager-disk-full',
+  'manager-disk-fails',
+  'worker-killed',
+  'worker-paused',
+  'worker-disk-full',
+  'worker-disk-fails',
+  'worker-disk-lost',
+  'machine-rebooted',
+  'cut-off',
+  'cut-one-way',
+  'runtime-away',
+  'events-lost',
+  'instance-killed',
+  'instance-removed',
+  'wall-clock-stepped',
+  'everything-asleep',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
