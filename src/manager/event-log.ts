@@ -31,6 +31,10 @@ export class EventLog {
     if (this.#recent.length > 2 * RECENT_MAX) {
       this.#recent.splice(0, this.#recent.length - RECENT_MAX);
     }
+    // What was pruned is given to nobody any more; kept here it would hold on to its specs.
+    const [first] = this.#recent;
+    const prunedCount = first === undefined ? 0 : this.#state.floor - first.revision + 1;
+    if (prunedCount > 0) this.#recent.splice(0, prunedCount);
     this.#wake();
   }
 

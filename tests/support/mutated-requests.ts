@@ -397,9 +397,10 @@ function isNamed(field: string, request: MutatedRequest): boolean {
 
 /** As servers decode it: what is no escape stays as it is. */
 function decoded(text: string): string {
+  const spaced = text.replaceAll('+', ' ');
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
+    return decodeURIComponent(spaced);
   } catch {
-    return text;
+    return spaced;
   }
 }

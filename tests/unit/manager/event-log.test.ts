@@ -33,7 +33,13 @@ function makeLog(old: number, floor = 0) {
     for (const one of group) state.apply({ event: one });
     log.publish(group);
   };
-  return { log, publish };
+  const prune = (newFloor: number): void => {
+    const one: CubeEvent = { ...event(++revision), type: 'events-pruned', floor: newFloor };
+    stored.splice(0, newFloor, one);
+    state.apply({ event: one });
+    log.publish([one]);
+  };
+  return { log, publish, prune };
 }
 
 function follow(log: EventLog, after: number) {
@@ -76,6 +82,27 @@ describe('event log', () => {
     const follower = follow(log, 5);
     await drain();
     expect(follower.seen).toEqual([6, 7, 8, 9, 10]);
+    follower.abort.abort();
+    await follower.done;
+  });
+
+  it('forgets what was pruned, and gives the rest without a gap', async () => {
+    const { log, publish, prune } = makeLog(0);
+    publish(5);
+    const follower = follow(log, 4);
+    await drain();
+    prune(3);
+    await drain();
+    const read = async (after: number): Promise<readonly number[]> =>
+      (await log.read(after, 10)).map(({ revision }) => revision);
+    expect(await read(3)).toEqual([4, 5, 6]);
+    expect(await read(5)).toEqual([6]);
+    await expect(read(2)).rejects.toMatchObject({ code: 'pruned' });
+    prune(6);
+    publish(1);
+    expect(await read(6)).toEqual([7, 8]);
+    await drain();
+    expect(follower.seen).toEqual([5, 6, 7, 8]);
     follower.abort.abort();
     await follower.done;
   });
