@@ -83,7 +83,9 @@ export class LivenessLoop {
       if (connection === undefined) return [];
       const { silentMs, settled, problem } = connection;
       const liveness = judgeLiveness({ silentMs, settled, current: node.liveness }, limits);
-      const why = problem ?? `silent for ${Math.round(silentMs)} ms`;
+      const why =
+        problem ??
+        (settled ? `silent for ${Math.round(silentMs)} ms` : 'its worker has not been reached yet');
       const change =
         liveness === node.liveness ? [] : [livenessDraft(node, { liveness, why, time })];
       return liveness === 'down' ? [...change, ...this.#lostOn(node.name, time)] : change;

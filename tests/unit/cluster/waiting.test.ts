@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
 
+describe('a node whose worker is gone when the manager starts', () => {
+  it('is said to be not reached yet, not to have been silent since', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    cluster.addMachine('n1');
+    await cluster.startWorker('n1');
+    await cluster.clock.advance(1000);
+    cluster.killManager();
+    cluster.killWorker('n1');
+    await cluster.startManager();
+    await cluster.clock.advance(100);
+    expect(cluster.manager.listNodes().map(({ node }) => node)).toMatchObject([
+      { liveness: 'unreachable', livenessReason: 'its worker has not been reached yet' },
+    ]);
+  });
+});
+
 describe('tasks that wait for room', () => {
   it('have no news when nodes or the manager come and go', async () => {
     await using cluster = new SimulatedCluster();
