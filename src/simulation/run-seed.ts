@@ -1,19 +1,29 @@
 import { isDeepStrictEqual } from 'node:util';
 import { foldInto } from '../manager/replay.ts';
 import { ManagerRepository } from '../store/manager-repository.ts';
+import type { Fault } from './faults/faults.ts';
 import { unexplained } from './invariants/decisions.ts';
 import { plain } from './invariants/log-watch.ts';
 import { leftovers, unsettled } from './invariants/settled.ts';
-import { Simulation } from './simulation.ts';
+import { type RunOptions, Simulation } from './simulation.ts';
 
-/** What became of one seed. */
+/** What became of one seed. Can be handed from thread to thread. */
 export interface SeedReport {
+  readonly seed: number;
+  /** Each begins with the name of the invariant, in brackets. */
   readonly violations: readonly string[];
+  /** The whole history; empty unless traced. */
   readonly trace: readonly string[];
+  /** Over the whole history: the same seed gives the same. */
+  readonly hash: string;
   readonly eventCount: number;
-  readonly faults: ReadonlyMap<string, number>;
-  readonly requests: Readonly<Record<string, number>>;
+  readonly stepCount: number;
   readonly virtualMs: number;
+  readonly faults: readonly Fault[];
+  /** How many faults struck, by kind. */
+  readonly faultCounts: ReadonlyMap<string, number>;
+  readonly requests: Readonly<Record<string, number>>;
+  readonly situations: ReadonlyMap<string, number>;
 }
 
 /** When everything must have come to rest after the last fault, in milliseconds. */
@@ -25,8 +35,8 @@ const REST_MS = 600_000;
  * Runs one seed: first trouble, then rest. Whatever happened, all that was accepted must be known,
  * nothing may run that should not, and everything must come to rest by itself.
  */
-export async function runSeed(seed: number, isTraced = false): Promise<SeedReport> {
-  await using simulation = new Simulation(seed, isTraced);
+export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
+  await using simulation = new Simulation(seed, options);
   await simulation.makeTrouble();
   const violations = [...simulation.violations];
   if (violations.length === 0) {
@@ -36,15 +46,20 @@ export async function runSeed(seed: number, isTraced = false): Promise<SeedRepor
   if (violations.length === 0) violations.push(...(await rest(simulation)));
   if (violations.length === 0) violations.push(...(await startAnew(simulation)));
   if (violations.length === 0) violations.push(...unexplained(simulation.log.events));
-  const { log, faults, clients, trace, cluster } = simulation;
+  const { log, faults, clients, history, cluster, situations } = simulation;
   return {
+    seed,
     violations,
     // What the processes say as they are ended is no part of the run.
-    trace: [...trace],
+    trace: [...history.lines],
+    hash: history.digest(),
     eventCount: log.events.length,
-    faults: faults.counts,
-    requests: clients.counts,
+    stepCount: history.stepCount,
     virtualMs: cluster.clock.monotonic(),
+    faults: faults.list,
+    faultCounts: faults.counts,
+    requests: clients.counts,
+    situations: situations.counts,
   };
 }
 

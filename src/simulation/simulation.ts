@@ -1,14 +1,34 @@
+import { isCubeError } from '../errors/cube-error.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { SimulatedPolicy } from '../runtime/simulated/simulated-behaviour.ts';
+import type { SimulatedRecord } from '../runtime/simulated/simulated-world.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
-import { MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
+import type { Transaction } from '../store/store.ts';
+import type { PortPatches } from './cluster/port-patches.ts';
+import { type ClusterWatch, MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults/faults.ts';
+import { History } from './history.ts';
 import { LogWatch } from './invariants/log-watch.ts';
+import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
 import { drawMix, type Mix } from './mix.ts';
 import { calm } from './network/simulated-network.ts';
+import { Situations } from './situations.ts';
 import { Clients } from './workload/clients.ts';
 import { drawBehaviour } from './workload/draw-spec.ts';
+
+/** How a seed is run; nothing of it is needed for a plain run. */
+export interface RunOptions {
+  /** Keeps the whole history, for people. Default: only its hash. */
+  readonly isTraced?: boolean;
+  /** Faults to leave out, by their index. */
+  readonly skip?: ReadonlySet<number>;
+  /** Leaves out what goes wrong without a fault: bad network, slow or failing starts. */
+  readonly isCalm?: boolean;
+  /** Bugs to plant. */
+  readonly patches?: PortPatches;
+}
 
 /** Everything of one simulated run. */
 export class Simulation implements AsyncDisposable {
@@ -16,46 +36,50 @@ export class Simulation implements AsyncDisposable {
   readonly cluster: SimulatedCluster;
   readonly world = new WorldWatch();
   readonly log = new LogWatch();
+  readonly traffic: TrafficWatch;
+  readonly situations: Situations;
   readonly clients: Clients;
   readonly faults: Faults;
-  /** What happened, for people: filled only where `isTraced`. */
-  readonly trace: string[] = [];
+  readonly history: History;
   isTrouble = true;
   readonly #dice: Dice;
   readonly #epochs = new Map<string, number>();
   readonly #staleOrders: string[] = [];
+  /** Attempts that a machine has on its disk as running. */
+  readonly #recorded = new Set<string>();
   #followed: unknown;
 
-  constructor(seed: number, isTraced: boolean) {
-    this.mix = drawMix(seed);
+  constructor(seed: number, options: RunOptions = {}) {
+    const { isTraced = false, isCalm = false, skip = new Set<number>(), patches } = options;
+    const drawn = drawMix(seed);
+    this.mix = isCalm ? withoutMishaps(drawn) : drawn;
     const { mix, world, log } = this;
-    const dice = new Dice(seed, 'runtime');
+    const now = (): number => this.cluster.clock.monotonic();
+    this.history = new History(isTraced, now);
+    this.traffic = new TrafficWatch(now);
+    this.situations = new Situations(log);
     this.#dice = new Dice(seed, 'steps');
     this.cluster = new SimulatedCluster({
       seed,
-      policy: (subject) => drawBehaviour(subject, { dice, mix, isTrouble: () => this.isTrouble }),
-      observe: (record) => {
-        world.observe(record);
-        if (isTraced) this.note(`world: ${JSON.stringify(record)}`);
-      },
-      onOrdersTaken: (worker, epoch) => this.#onOrdersTaken(worker, epoch),
-      onWritten: (transaction) => {
-        const before = log.events.length;
-        log.onWritten(transaction);
-        if (isTraced) for (const one of log.events.slice(before)) this.note(JSON.stringify(one));
-      },
+      policy: this.#policy(seed),
+      observe: (record) => this.#onWorld(record),
+      watch: this.#watch(),
+      onWritten: (transaction) => this.#onWritten(transaction),
       manager: {
         scheduler: createScheduler(mix.scheduler),
         nodeTimeoutMs: mix.nodeTimeoutMs,
         retention: { eventCountMax: mix.kept.events, finishedCountMax: mix.kept.finished },
       },
       ...(isTraced ? { logger: (process: string) => this.#logger(process) } : {}),
+      ...(patches === undefined ? {} : { patches }),
     });
-    const parts = { cluster: this.cluster, world, log, mix };
+    this.cluster.network.onRequest = (route) => {
+      this.history.digestOnly(`${route.from} asks ${route.to}`);
+      this.traffic.onRequest(route);
+    };
+    const parts = { cluster: this.cluster, world, log, mix, situations: this.situations };
     this.clients = new Clients({ ...parts, dice: new Dice(seed, 'clients') });
-    this.faults = new Faults({ ...parts, dice: new Dice(seed, 'faults') }, (what) =>
-      this.note(what),
-    );
+    this.faults = new Faults({ ...parts, seed, skip }, (what) => this.history.record(what));
     for (let number = 1; number <= mix.nodeCount; number += 1) {
       this.cluster.addMachine(`n${number}`);
       for (const { disk } of this.cluster.machines.values()) disk.delayMs = mix.diskDelayMs;
@@ -64,12 +88,9 @@ export class Simulation implements AsyncDisposable {
   }
 
   get violations(): readonly string[] {
-    const { world, log, clients } = this;
-    return [...world.violations, ...log.violations, ...clients.violations, ...this.#staleOrders];
-  }
-
-  note(what: string): void {
-    this.trace.push(`${Math.round(this.cluster.clock.monotonic())} ${what}`);
+    const { world, log, clients, traffic } = this;
+    const watches = [world, log, clients, traffic];
+    return [...watches.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
 
   /** Faults and requests, until the time of trouble is over or something is wrong. */
@@ -97,7 +118,7 @@ export class Simulation implements AsyncDisposable {
   /** Ends all trouble: from here on everything must come to rest. */
   heal(): void {
     const { cluster } = this;
-    this.note('healed');
+    this.history.record('healed');
     this.isTrouble = false;
     this.faults.heal();
     cluster.network.weather = { ...calm, delayMs: 5, timeoutMs: 10_000 };
@@ -118,8 +139,78 @@ export class Simulation implements AsyncDisposable {
     await this.cluster[Symbol.asyncDispose]();
   }
 
+  #policy(seed: number): SimulatedPolicy {
+    const dice = new Dice(seed, 'runtime');
+    const context = { dice, mix: this.mix, isTrouble: () => this.isTrouble };
+    return (subject) => {
+      const behaviour = drawBehaviour(subject, context);
+      if (behaviour.startReplyLost === true) {
+        this.situations.count('a start succeeded and was told as failed');
+      }
+      return behaviour;
+    };
+  }
+
+  #onWorld(record: SimulatedRecord): void {
+    this.world.observe(record);
+    this.situations.onWorld(record);
+    this.history.record(`world: ${JSON.stringify(record)}`);
+  }
+
+  #onWritten(transaction: Transaction): void {
+    const before = this.log.events.length;
+    this.log.onWritten(transaction);
+    for (const event of this.log.events.slice(before)) {
+      this.situations.onEvent(event);
+      this.history.record(JSON.stringify(event));
+    }
+  }
+
+  #watch(): ClusterWatch {
+    const { situations } = this;
+    return {
+      onOrders: (worker, orders, error) => {
+        if (isCubeError(error, 'stale-epoch')) {
+          situations.count('orders of an earlier reign were refused');
+        }
+        if (error !== undefined) return;
+        situations.onOrders(worker, orders);
+        this.#checkEpoch(worker, orders.epoch);
+      },
+      onReport: (_, item) => situations.onReport(item),
+      onTornWrite: (isMade) =>
+        situations.count(
+          isMade
+            ? 'a manager died, and what it was writing was written'
+            : 'a manager died, and what it was writing was not written',
+        ),
+      onWorkerWritten: (worker, transaction) => this.#onWorkerWritten(worker, transaction),
+      onWorkerKilled: (worker) => this.#onWorkerKilled(worker),
+    };
+  }
+
+  #onWorkerWritten(worker: string, { put = [] }: Transaction): void {
+    for (const { collection, key, value } of put) {
+      if (collection !== 'attempts') continue;
+      if (JSON.stringify(value).includes('"runtimeId"')) this.#recorded.add(`${worker} ${key}`);
+    }
+  }
+
+  #onWorkerKilled(name: string): void {
+    const id = this.cluster.machines.get(name)?.identity.id;
+    const isUnrecorded = this.world
+      .running()
+      .some(
+        ({ worker, taskId, attempt }) =>
+          worker === id && !this.#recorded.has(`${name} ${taskId}/${attempt}`),
+      );
+    if (isUnrecorded) {
+      this.situations.count('a worker died between a start and the record of it');
+    }
+  }
+
   /** A worker that has heard of an epoch obeys no earlier one, unless its store was lost. */
-  #onOrdersTaken(worker: string, epoch: number): void {
+  #checkEpoch(worker: string, epoch: number): void {
     const newest = this.#epochs.get(worker) ?? 0;
     this.#epochs.set(worker, Math.max(newest, epoch));
     if (epoch >= newest || this.mix.faults.includes('worker-disk-lost')) return;
@@ -133,14 +224,16 @@ export class Simulation implements AsyncDisposable {
     const mayStart = (name: string): boolean => (faults.awayUntil.get(name) ?? 0) <= now;
     if (!cluster.hasManager && mayStart(MANAGER)) {
       faults.awayUntil.set(MANAGER, now + 1000);
-      cluster.startManager().catch((error: unknown) => this.note(`no manager: ${String(error)}`));
+      cluster
+        .startManager()
+        .catch((error: unknown) => this.history.say(`no manager: ${String(error)}`));
     }
     for (const { name, worker } of cluster.machines.values()) {
       if (worker !== undefined || !mayStart(name)) continue;
       faults.awayUntil.set(name, now + 1000);
       cluster
         .startWorker(name)
-        .catch((error: unknown) => this.note(`no ${name}: ${String(error)}`));
+        .catch((error: unknown) => this.history.say(`no ${name}: ${String(error)}`));
     }
     this.#followAlong();
   }
@@ -163,7 +256,7 @@ export class Simulation implements AsyncDisposable {
 
   #logger(process: string): Logger {
     const say = (fields: object, message: string): void => {
-      this.note(`${process}: ${message} ${JSON.stringify(fields, errorText)}`);
+      this.history.say(`${process}: ${message} ${JSON.stringify(fields, errorText)}`);
     };
     const logger: Logger = {
       debug: say,
@@ -178,4 +271,13 @@ export class Simulation implements AsyncDisposable {
 
 function errorText(_key: string, value: unknown): unknown {
   return value instanceof Error ? value.message : value;
+}
+
+function withoutMishaps(mix: Mix): Mix {
+  return {
+    ...mix,
+    weather: { ...calm, delayMs: 5, timeoutMs: 10_000 },
+    starts: { slow: 0, fail: 0, unheard: 0 },
+    ignoresStop: 0,
+  };
 }

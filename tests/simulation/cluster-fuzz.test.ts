@@ -23,10 +23,10 @@ function readSeeds(text: string): readonly number[] {
 
 describe('a cluster under random faults', () => {
   it.for(seeds)('loses, doubles and forgets nothing, and comes to rest: seed %i', async (seed) => {
-    const report = await runSeed(seed, isTraced);
+    const report = await runSeed(seed, { isTraced });
     if (isTraced) process.stdout.write(`${report.trace.join('\n')}\n`);
     expect(report.violations, `replay: CUBE_SEED=${seed}`).toEqual([]);
-    for (const [kind, count] of [...report.faults, ...Object.entries(report.requests)]) {
+    for (const [kind, count] of [...report.faultCounts, ...Object.entries(report.requests)]) {
       counts.set(kind, (counts.get(kind) ?? 0) + count);
     }
   });
@@ -40,7 +40,10 @@ describe('a cluster under random faults', () => {
 
   it('makes the same of the same seed', async () => {
     const [seed = 1] = seeds;
-    const [first, again] = [await runSeed(seed, true), await runSeed(seed, true)];
+    const [first, again] = [
+      await runSeed(seed, { isTraced: true }),
+      await runSeed(seed, { isTraced: true }),
+    ];
     expect(again.trace).toEqual(first.trace);
   });
 });

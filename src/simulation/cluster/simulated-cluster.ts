@@ -1,6 +1,6 @@
 import type { CubeEvent } from '../../event/event.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { StreamItem } from '../../link/protocol.ts';
+import type { Assignments, StreamItem } from '../../link/protocol.ts';
 import { Manager } from '../../manager/manager.ts';
 import type { ManagerOptions } from '../../manager/manager-options.ts';
 import type { WorkerLink } from '../../manager/worker-link.ts';
@@ -8,6 +8,7 @@ import type { Resources } from '../../node/node.ts';
 import type { SimulatedPolicy } from '../../runtime/simulated/simulated-behaviour.ts';
 import { createSimulatedRuntime } from '../../runtime/simulated/simulated-runtime.ts';
 import { type SimulatedRecord, SimulatedWorld } from '../../runtime/simulated/simulated-world.ts';
+import { createScheduler } from '../../scheduler/create-scheduler.ts';
 import type { MemoryStore } from '../../store/memory/memory-store.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { Task } from '../../task/task.ts';
@@ -19,6 +20,7 @@ import { SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { Life } from './life.ts';
+import { type PortPatches, patched } from './port-patches.ts';
 
 const GIB = 1024 ** 3;
 
@@ -39,6 +41,20 @@ export interface SimulatedMachine {
   worker: Worker | undefined;
 }
 
+/** What happens between the machines, for whoever looks on. */
+export interface ClusterWatch {
+  /** A worker has taken a message of a manager, or refused it. */
+  onOrders?(worker: string, orders: Assignments, error?: unknown): void;
+  /** A manager is handed an item of a worker's stream. */
+  onReport?(worker: string, item: StreamItem): void;
+  /** A write of a manager was under way when it died. */
+  onTornWrite?(isMade: boolean): void;
+  /** A transaction of a worker is on its disk. */
+  onWorkerWritten?(worker: string, transaction: Transaction): void;
+  /** A worker is about to be killed. */
+  onWorkerKilled?(worker: string): void;
+}
+
 export interface SimulatedClusterOptions {
   readonly policy?: SimulatedPolicy;
   readonly manager?: Partial<ManagerOptions>;
@@ -46,8 +62,8 @@ export interface SimulatedClusterOptions {
   readonly seed?: number;
   /** Told of each transaction of the manager that is on its disk. */
   readonly onWritten?: (transaction: Transaction) => void;
-  /** Told of each message of a manager that a worker has taken. */
-  readonly onOrdersTaken?: (worker: string, epoch: number) => void;
+  readonly watch?: ClusterWatch;
+  readonly patches?: PortPatches;
   /** Told of what truly happens. Default: the world keeps its history. */
   readonly observe?: (record: SimulatedRecord) => void;
   /** What the process named says. */
@@ -82,6 +98,7 @@ export class SimulatedCluster implements AsyncDisposable {
       clock,
       dice: new Dice(seed, 'manager disk'),
       ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
+      onTorn: (isMade) => options.watch?.onTornWrite?.(isMade),
     });
     this.managerStore = this.managerDisk.store;
     this.world = new SimulatedWorld({
@@ -105,16 +122,18 @@ export class SimulatedCluster implements AsyncDisposable {
   async startManager(): Promise<void> {
     const life = new Life();
     this.#managerLife = life;
+    const { patches = {}, manager: options } = this.#options;
     const manager = new Manager({
-      link: this.#link(life),
-      store: this.managerDisk.open(life),
-      clock: life.clock(this.clock),
+      link: patched(patches.link, this.#link(life)),
+      store: patched(patches.managerStore, this.managerDisk.open(life)),
+      clock: patched(patches.managerClock, life.clock(this.clock)),
       random: this.random,
       nodeTimeoutMs: 15_000,
       logger: this.#loggerOf(MANAGER),
       // As the command line does: the process ends, whoever watches over it starts another.
       onFatal: () => this.#onManagerEnded(life),
-      ...this.#options.manager,
+      ...options,
+      scheduler: patched(patches.scheduler, options?.scheduler ?? createScheduler('epvm')),
     });
     this.#manager = manager;
     try {
@@ -135,7 +154,8 @@ export class SimulatedCluster implements AsyncDisposable {
     return await this.network.request({ from, to: MANAGER }, async () => {
       const manager = this.#manager;
       if (manager === undefined) throw unreachable(MANAGER);
-      return await this.#managerLife.serve(() => act(manager));
+      const service = patched(this.#options.patches?.service, manager);
+      return await this.#managerLife.serve(() => act(service));
     });
   }
 
@@ -156,6 +176,7 @@ export class SimulatedCluster implements AsyncDisposable {
     const disk = new SimulatedDisk({
       clock: this.clock,
       dice: new Dice(this.#seed, `disk of ${name}`),
+      onWritten: (transaction) => this.#options.watch?.onWorkerWritten?.(name, transaction),
     });
     this.machines.set(name, {
       identity: { id: this.random.uuid() },
@@ -175,18 +196,22 @@ export class SimulatedCluster implements AsyncDisposable {
     const machine = this.#machine(name);
     const life = new Life();
     machine.life = life;
-    const clock = life.clock(this.clock);
+    const { patches = {} } = this.#options;
+    const clock = patched(patches.workerClock, life.clock(this.clock));
     const { identity, capacity, labels } = machine;
     const runtime = (kind: 'docker' | 'process') =>
-      createSimulatedRuntime({
-        name: kind,
-        worker: identity.id,
-        clock,
-        random: this.random,
-        world: this.world,
-      });
+      patched(
+        patches.runtime,
+        createSimulatedRuntime({
+          name: kind,
+          worker: identity.id,
+          clock,
+          random: this.random,
+          world: this.world,
+        }),
+      );
     const worker = createWorker({
-      store: machine.disk.open(life),
+      store: patched(patches.workerStore, machine.disk.open(life)),
       runtimes: [runtime('docker'), runtime('process')],
       identity,
       saveCluster: async (cluster) => {
@@ -221,6 +246,7 @@ export class SimulatedCluster implements AsyncDisposable {
   /** SIGKILL of the worker; its tasks run on. */
   killWorker(name: string): void {
     const machine = this.#machine(name);
+    this.#options.watch?.onWorkerKilled?.(name);
     machine.life.end();
     machine.worker = undefined;
     this.world.disconnect(machine.identity.id);
@@ -315,8 +341,15 @@ export class SimulatedCluster implements AsyncDisposable {
       assign: (address, assignments, signal) =>
         life.call(() =>
           this.#ask({ address, signal }, async (worker) => {
-            await worker.assign(structuredClone(assignments));
-            this.#options.onOrdersTaken?.(new URL(address).hostname, assignments.epoch);
+            const { watch } = this.#options;
+            const { hostname } = new URL(address);
+            try {
+              await worker.assign(structuredClone(assignments));
+            } catch (error) {
+              watch?.onOrders?.(hostname, assignments, error);
+              throw error;
+            }
+            watch?.onOrders?.(hostname, assignments);
           }),
         ),
       list: (address, signal) =>
@@ -350,6 +383,7 @@ export class SimulatedCluster implements AsyncDisposable {
         await life.whileAwake();
         if (life.isOver) await stalled(signal);
         signal.throwIfAborted();
+        this.#options.watch?.onReport?.(machine.name, item);
         yield structuredClone(item);
       }
       signal.throwIfAborted();

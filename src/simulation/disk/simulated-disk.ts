@@ -17,19 +17,25 @@ export class SimulatedDisk {
   delayMs = 0;
   /** The next write fails for good; `made`: it was made all the same. */
   nextFailure: 'made' | 'not-made' | undefined;
+  /** Called once, when the next write has begun and may yet be made or not. */
+  onNextWrite: (() => void) | undefined;
   readonly #clock: Clock;
   readonly #dice: Dice;
   #held: Promise<void> | undefined;
   readonly #onWritten: (transaction: Transaction) => void;
+  readonly #onTorn: (isMade: boolean) => void;
 
   constructor(options: {
     readonly clock: Clock;
     readonly dice: Dice;
     readonly onWritten?: (transaction: Transaction) => void;
+    /** Told when a process dies while it writes: whether the write was made. */
+    readonly onTorn?: (isMade: boolean) => void;
   }) {
     this.#clock = options.clock;
     this.#dice = options.dice;
     this.#onWritten = options.onWritten ?? (() => undefined);
+    this.#onTorn = options.onTorn ?? (() => undefined);
   }
 
   /** Writes wait from now on; the result lets them go on. */
@@ -68,6 +74,9 @@ export class SimulatedDisk {
   async #write(process: Process, transaction: Transaction): Promise<void> {
     assertUsable(process);
     process.pending = transaction;
+    const { onNextWrite } = this;
+    this.onNextWrite = undefined;
+    onNextWrite?.();
     await this.#held;
     await this.#wait();
     if (process.life.isOver) return;
@@ -83,7 +92,10 @@ export class SimulatedDisk {
 
   /** What was being written when the process died is there or is not. */
   #die({ pending }: Process): void {
-    if (pending === undefined || this.isFull || this.#dice.chance(0.5)) return;
+    if (pending === undefined) return;
+    const isMade = !this.isFull && this.#dice.chance(0.5);
+    this.#onTorn(isMade);
+    if (!isMade) return;
     // A comparison that fails leaves it unwritten, and nobody is there to hear of it.
     this.#apply(pending).catch(() => undefined);
   }

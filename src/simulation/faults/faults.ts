@@ -3,16 +3,31 @@ import {
   type SimulatedCluster,
   type SimulatedMachine,
 } from '../cluster/simulated-cluster.ts';
-import type { Dice } from '../dice.ts';
+import { Dice } from '../dice.ts';
+import type { SimulatedDisk } from '../disk/simulated-disk.ts';
 import type { WorldWatch } from '../invariants/world-watch.ts';
 import type { Mix } from '../mix.ts';
+import type { Situations } from '../situations.ts';
 import type { FaultKind } from './fault-kinds.ts';
 
 export interface FaultsOptions {
   readonly cluster: SimulatedCluster;
   readonly world: WorldWatch;
   readonly mix: Mix;
-  readonly dice: Dice;
+  readonly situations: Situations;
+  readonly seed: number;
+  /** Faults that are left out, by their index. The others stay as they are. */
+  readonly skip: ReadonlySet<number>;
+}
+
+/** A fault that struck, or would have. */
+export interface Fault {
+  readonly index: number;
+  readonly kind: FaultKind;
+  /** Virtual time, in milliseconds. */
+  readonly atMs: number;
+  /** The machine; the fault may also hit the manager, or something that runs anywhere. */
+  readonly machine: string;
 }
 
 /** Does harm, and undoes it after a while. What is killed is left for a supervisor to start. */
@@ -23,20 +38,31 @@ export class Faults {
   readonly #options: FaultsOptions;
   readonly #undo = new Set<() => void>();
   readonly #note: (what: string) => void;
+  /** In the order in which they came, the ones left out too. */
+  readonly list: Fault[] = [];
+  /** Of the present fault: each has its own, so that leaving one out changes no other. */
+  #dice: Dice;
 
   constructor(options: FaultsOptions, note: (what: string) => void) {
     this.#options = options;
     this.#note = note;
+    this.#dice = new Dice(options.seed, 'faults');
   }
 
   strike(): void {
-    const { dice, mix } = this.#options;
+    const { mix, seed, skip, cluster } = this.#options;
     if (mix.faults.length === 0) return;
+    const index = this.list.length;
+    const dice = new Dice(seed, `fault ${index}`);
+    this.#dice = dice;
     const kind = dice.pick(mix.faults);
+    const machine = dice.pick([...cluster.machines.values()]);
+    this.list.push({ index, kind, atMs: cluster.clock.monotonic(), machine: machine.name });
+    if (skip.has(index)) return;
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    this.#note(`fault: ${kind}`);
-    if (kind.startsWith('manager')) this.#strikeManager(kind);
-    else this.#strikeMachine(kind, dice.pick([...this.#options.cluster.machines.values()]));
+    this.#note(`fault ${index}: ${kind}${isOfManager(kind) ? '' : ` on ${machine.name}`}`);
+    if (isOfManager(kind)) this.#strikeManager(kind);
+    else this.#strikeMachine(kind, machine);
   }
 
   /** Undoes all that is still broken. */
@@ -46,16 +72,22 @@ export class Faults {
   }
 
   #strikeManager(kind: FaultKind): void {
-    const { cluster, dice } = this.#options;
+    const dice = this.#dice;
+    const { cluster } = this.#options;
+    const { situations } = this.#options;
     const { managerDisk, managerLife } = cluster;
     if (kind === 'manager-killed') {
-      cluster.killManager();
-      this.#stayAway(MANAGER);
+      this.#nowOrWhileWriting(managerDisk, () => {
+        if (managerLife.isOver) return;
+        cluster.killManager();
+        this.#stayAway(MANAGER, dice);
+      });
     } else if (kind === 'manager-paused') {
       managerLife.pause();
       this.#later(() => managerLife.resume());
     } else if (kind === 'manager-usurped') {
       // The one before is not told, and is gone in the end.
+      if (cluster.hasManager) situations.count('a manager started while another still ran');
       cluster.startManager().catch(() => undefined);
       this.#later(() => {
         if (managerLife !== cluster.managerLife) managerLife.end();
@@ -71,7 +103,8 @@ export class Faults {
   }
 
   #strikeMachine(kind: FaultKind, machine: SimulatedMachine): void {
-    const { cluster, dice } = this.#options;
+    const dice = this.#dice;
+    const { cluster } = this.#options;
     const { name, disk, identity } = machine;
     switch (kind) {
       case 'worker-killed':
@@ -125,9 +158,19 @@ export class Faults {
 
   #killWorker(kind: FaultKind, machine: SimulatedMachine): void {
     const { cluster } = this.#options;
+    const dice = this.#dice;
     const { name, identity, store } = machine;
+    if (kind === 'worker-killed') {
+      const { life } = machine;
+      this.#nowOrWhileWriting(machine.disk, () => {
+        if (life.isOver) return;
+        cluster.killWorker(name);
+        this.#stayAway(name, dice);
+      });
+      return;
+    }
     cluster.killWorker(name);
-    this.#stayAway(name);
+    this.#stayAway(name, dice);
     if (kind === 'machine-rebooted') cluster.world.reboot(identity.id);
     if (kind !== 'worker-disk-lost') return;
     for (const collection of ['attempts', 'meta']) {
@@ -141,7 +184,8 @@ export class Faults {
   }
 
   #meddle(kind: FaultKind): void {
-    const { cluster, world, dice } = this.#options;
+    const dice = this.#dice;
+    const { cluster, world } = this.#options;
     const running = world.running();
     if (running.length === 0) return;
     const target = dice.pick(running);
@@ -149,17 +193,34 @@ export class Faults {
     else cluster.world.removeBehindBack(target);
   }
 
-  #stayAway(name: string): void {
-    const { cluster, dice } = this.#options;
+  /** Half of the deaths come just when something is being written. */
+  #nowOrWhileWriting(disk: SimulatedDisk, strike: () => void): void {
+    if (this.#dice.chance(0.5)) {
+      strike();
+      return;
+    }
+    disk.onNextWrite = strike;
+    this.#later(() => {
+      if (disk.onNextWrite === strike) disk.onNextWrite = undefined;
+    });
+  }
+
+  #stayAway(name: string, dice: Dice): void {
+    const { cluster } = this.#options;
     this.awayUntil.set(name, cluster.clock.monotonic() + dice.skewed(40_000));
   }
 
   #later(undo: () => void): void {
-    const { cluster, dice, mix } = this.#options;
+    const dice = this.#dice;
+    const { cluster, mix } = this.#options;
     const once = (): void => {
       if (this.#undo.delete(once)) undo();
     };
     this.#undo.add(once);
     cluster.clock.setTimer(dice.skewed(4 * mix.nodeTimeoutMs) + dice.between(0, 3000), once);
   }
+}
+
+function isOfManager(kind: FaultKind): boolean {
+  return kind.startsWith('manager');
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isCubeError } from '../../errors/cube-error.ts';
+import { sleep } from '../../lib/clock.ts';
 import type { Manager } from '../../manager/manager.ts';
 import { isFinal, type Task } from '../../task/task.ts';
 import { type TaskSpec, taskSpecSchema } from '../../task/task-spec.ts';
@@ -8,6 +9,7 @@ import type { Dice } from '../dice.ts';
 import { type LogWatch, plain } from '../invariants/log-watch.ts';
 import type { WorldWatch } from '../invariants/world-watch.ts';
 import type { Mix } from '../mix.ts';
+import type { Situations } from '../situations.ts';
 import { drawSpec } from './draw-spec.ts';
 
 /** What a client may be told when its request was not carried out, or perhaps was. */
@@ -28,6 +30,7 @@ export interface ClientsOptions {
   readonly world: WorldWatch;
   readonly mix: Mix;
   readonly dice: Dice;
+  readonly situations: Situations;
 }
 
 /**
@@ -54,7 +57,7 @@ export class Clients {
     const what = dice.random.next();
     if (what < 0.5 && ids.length < mix.taskCount) this.#run(this.#submitNew());
     else if (ids.length === 0) return;
-    else if (what < 0.7) this.#run(this.#submit(dice.pick(ids)));
+    else if (what < 0.7) this.#run(this.#submitAgain(dice.pick(ids)));
     else if (what < 0.85) this.#run(this.#stop(dice.pick(ids)));
     else this.#run(this.#list());
   }
@@ -84,6 +87,20 @@ export class Clients {
     this.#specs.set(id, spec);
     if (spec.onNodeLost === 'wait') world.atMostOnce.add(id);
     await this.#submit(id);
+  }
+
+  async #submitAgain(id: string): Promise<void> {
+    const { situations, log } = this.#options;
+    const wasPruned = log.prunedIds.has(id);
+    try {
+      await this.#submit(id);
+      if (!wasPruned) situations.count('a submission was repeated');
+    } catch (error) {
+      if (isCubeError(error, 'pruned')) {
+        situations.count('a submission of a pruned task was refused');
+      }
+      throw error;
+    }
   }
 
   async #submit(id: string): Promise<void> {
@@ -161,7 +178,7 @@ export class Clients {
   }
 
   async #follow(manager: Manager, signal: AbortSignal): Promise<void> {
-    const { log } = this.#options;
+    const { log, cluster, dice } = this.#options;
     let cursor = this.#cursor;
     try {
       for await (const event of manager.events(cursor, signal)) {
@@ -174,9 +191,12 @@ export class Clients {
         cursor = event.revision;
         this.#cursor = cursor;
         this.counts.followed += 1;
+        // Now and then a reader is slow, and the log is shortened before it comes back.
+        if (dice.chance(0.03)) await sleep(cluster.clock, dice.between(0, 60_000));
       }
     } catch (error) {
       if (!isCubeError(error, 'pruned')) throw error;
+      this.#options.situations.count('a follower lagged behind what is kept of the log');
       // Whoever lags too far behind lists anew and goes on from there.
       this.#cursor = log.events.length;
       await this.#follow(manager, signal);
