@@ -4,8 +4,9 @@ import type { SimulatedPolicy } from '../runtime/simulated/simulated-behaviour.t
 import type { SimulatedRecord } from '../runtime/simulated/simulated-world.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Transaction } from '../store/store.ts';
+import type { ClusterWatch } from './cluster/cluster-watch.ts';
 import type { PortPatches } from './cluster/port-patches.ts';
-import { type ClusterWatch, MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
+import { MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults/faults.ts';
 import { History } from './history.ts';

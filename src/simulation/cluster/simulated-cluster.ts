@@ -1,6 +1,6 @@
 import type { CubeEvent } from '../../event/event.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { Assignments, StreamItem } from '../../link/protocol.ts';
+import type { StreamItem } from '../../link/protocol.ts';
 import { Manager } from '../../manager/manager.ts';
 import type { ManagerOptions } from '../../manager/manager-options.ts';
 import type { WorkerLink } from '../../manager/worker-link.ts';
@@ -19,6 +19,7 @@ import { SimulatedDisk } from '../disk/simulated-disk.ts';
 import { SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { VirtualClock } from '../virtual-clock.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
 import { Life } from './life.ts';
 import { type PortPatches, patched } from './port-patches.ts';
 
@@ -39,20 +40,6 @@ export interface SimulatedMachine {
   readonly isAnnounced: boolean;
   life: Life;
   worker: Worker | undefined;
-}
-
-/** What happens between the machines, for whoever looks on. */
-export interface ClusterWatch {
-  /** A worker has taken a message of a manager, or refused it. */
-  onOrders?(worker: string, orders: Assignments, error?: unknown): void;
-  /** A manager is handed an item of a worker's stream. */
-  onReport?(worker: string, item: StreamItem): void;
-  /** A write of a manager was under way when it died. */
-  onTornWrite?(isMade: boolean): void;
-  /** A transaction of a worker is on its disk. */
-  onWorkerWritten?(worker: string, transaction: Transaction): void;
-  /** A worker is about to be killed. */
-  onWorkerKilled?(worker: string): void;
 }
 
 export interface SimulatedClusterOptions {

@@ -1,0 +1,16 @@
+import type { Assignments, StreamItem } from '../../link/protocol.ts';
+import type { Transaction } from '../../store/store.ts';
+
+/** What happens between the machines, for whoever looks on. */
+export interface ClusterWatch {
+  /** A worker has taken a message of a manager, or refused it. */
+  onOrders?(worker: string, orders: Assignments, error?: unknown): void;
+  /** A manager is handed an item of a worker's stream. */
+  onReport?(worker: string, item: StreamItem): void;
+  /** A write of a manager was under way when it died. */
+  onTornWrite?(isMade: boolean): void;
+  /** A transaction of a worker is on its disk. */
+  onWorkerWritten?(worker: string, transaction: Transaction): void;
+  /** A worker is about to be killed. */
+  onWorkerKilled?(worker: string): void;
+}
