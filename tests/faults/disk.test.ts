@@ -16,7 +16,8 @@ const sleeper = (name: string) => ({ name, command: 'sleep', args: ['3600'], sto
 const episodes = isLong ? 100 : 2;
 
 test('a full disk refuses changes by name, and the same Cube serves again once there is room', async () => {
-  await using disk = await smallDisk(8);
+  // What ran is kept, so that many episodes need more room in all.
+  await using disk = await smallDisk(isLong ? 256 : 8);
   const directory = join(disk.path, 'data');
   await using cube = await startCubeUp(directory, ['--log-level', 'warn'], noDocker);
   const { client } = cube;
@@ -47,7 +48,8 @@ test('a full disk refuses changes by name, and the same Cube serves again once t
     // What reads goes on, and so does what runs.
     expect((await client.get(old.id)).status.state).toBe('running');
     expect(await client.status()).toMatchObject({ healthy: false });
-    expect((await client.nodes()).map(({ liveness }) => liveness)).toEqual(['up']);
+    // What the node says cannot be recorded now; yet it is heard.
+    expect((await client.nodes()).map(({ liveness }) => liveness)).not.toContain('down');
     disk.clear();
     const submission = { ...sleeper('after'), id: crypto.randomUUID() };
     await client.submit(submission);

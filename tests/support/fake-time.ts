@@ -11,7 +11,7 @@ export interface FakeTime {
 }
 
 /** Where Debian's libfaketime is, for programs with threads; undefined where there is none. */
-export function findFakeTimeLibrary(): string | undefined {
+function findFakeTimeLibrary(): string | undefined {
   for (const folder of readdirSync('/usr/lib', { withFileTypes: true })) {
     if (!folder.isDirectory()) continue;
     const path = join('/usr/lib', folder.name, 'faketime');

@@ -26,9 +26,9 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
     fill() {
       const descriptor = openSync(ballast, 'w');
       try {
-        for (;;) writeSync(descriptor, Buffer.alloc(4096));
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+        // In large pieces as long as they fit, and then to the last page.
+        for (const piece of [Buffer.alloc(1024 ** 2), Buffer.alloc(4096)])
+          writeAll(descriptor, piece);
       } finally {
         closeSync(descriptor);
       }
@@ -41,6 +41,15 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Writes the piece again and again until there is no room. */
+function writeAll(descriptor: number, piece: Buffer): void {
+  try {
+    for (;;) writeSync(descriptor, piece);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  }
 }
 
 function run(command: string, args: readonly string[]): void {
