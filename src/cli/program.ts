@@ -74,6 +74,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'tell why a task runs where it runs, or why it does not',
     load: async () => (await import('./commands/explain.ts')).defineExplain,
   },
+  simulate: {
+    summary: 'run whole clusters under faults, on virtual time',
+    load: async () => (await import('./commands/simulate.ts')).defineSimulate,
+  },
 };
 
 /** The command line as far as `argv` needs it. */
