@@ -402,7 +402,16 @@ describe('logs', () => {
     const instance = bench.instance(script);
     await bench.start(instance);
     await bench.untilEnded(instance);
-    const lines = await bench.output(instance);
-    expect(lines).toEqual(Array.from({ length: 40 }, (_, index) => `${index}`));
+    const { signal } = bench;
+    const lines = await Array.fromAsync(bench.runtime.logs(instance, { follow: false, signal }));
+    expect(lines).toHaveLength(40);
+    const times = lines.map(({ time = '' }) => Date.parse(time));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    // The engine notes the time when it reads a line, each output by itself: between the two the
+    // order may be another than that of writing, within each it never is.
+    for (const [parity, stream] of ['stdout', 'stderr'].entries()) {
+      const numbers = lines.filter((line) => line.stream === stream).map(({ text }) => text);
+      expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => `${2 * index + parity}`));
+    }
   });
 });
