@@ -10,6 +10,7 @@ import { MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults/faults.ts';
 import { History } from './history.ts';
+import { LivenessWatch } from './invariants/liveness-watch.ts';
 import { LogWatch } from './invariants/log-watch.ts';
 import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
@@ -38,6 +39,7 @@ export class Simulation implements AsyncDisposable {
   readonly world = new WorldWatch();
   readonly log = new LogWatch();
   readonly traffic: TrafficWatch;
+  readonly liveness: LivenessWatch;
   readonly situations: Situations;
   readonly clients: Clients;
   readonly faults: Faults;
@@ -58,6 +60,7 @@ export class Simulation implements AsyncDisposable {
     const now = (): number => this.cluster.clock.monotonic();
     this.history = new History(isTraced, now);
     this.traffic = new TrafficWatch(now);
+    this.liveness = new LivenessWatch(now, mix.nodeTimeoutMs);
     this.situations = new Situations(log);
     this.#dice = new Dice(seed, 'steps');
     this.cluster = new SimulatedCluster({
@@ -89,8 +92,8 @@ export class Simulation implements AsyncDisposable {
   }
 
   get violations(): readonly string[] {
-    const { world, log, clients, traffic } = this;
-    const watches = [world, log, clients, traffic];
+    const { world, log, clients, traffic, liveness } = this;
+    const watches = [world, log, clients, traffic, liveness];
     return [...watches.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
 
@@ -163,12 +166,14 @@ export class Simulation implements AsyncDisposable {
     this.log.onWritten(transaction);
     for (const event of this.log.events.slice(before)) {
       this.situations.onEvent(event);
+      // Two managers at once do not hear the same.
+      if (!this.mix.faults.includes('manager-usurped')) this.liveness.onEvent(event);
       this.history.record(JSON.stringify(event));
     }
   }
 
   #watch(): ClusterWatch {
-    const { situations } = this;
+    const { situations, liveness } = this;
     return {
       onOrders: (worker, orders, error) => {
         if (isCubeError(error, 'stale-epoch')) {
@@ -178,7 +183,10 @@ export class Simulation implements AsyncDisposable {
         situations.onOrders(worker, orders);
         this.#checkEpoch(worker, orders.epoch);
       },
-      onReport: (_, item) => situations.onReport(item),
+      onReport: (worker, item) => {
+        situations.onReport(item);
+        liveness.onReport(worker);
+      },
       onTornWrite: (isMade) =>
         situations.count(
           isMade
@@ -252,7 +260,7 @@ export class Simulation implements AsyncDisposable {
     this.#followed = manager;
     const ending = new AbortController();
     managerLife.onEnd(() => ending.abort());
-    this.clients.follow(manager, ending.signal);
+    this.clients.follow(cluster.service, ending.signal);
   }
 
   #logger(process: string): Logger {

@@ -101,6 +101,11 @@ export class SimulatedCluster implements AsyncDisposable {
     return this.#manager;
   }
 
+  /** The manager as clients see it. */
+  get service(): Manager {
+    return patched(this.#options.patches?.service, this.manager);
+  }
+
   get managerLife(): Life {
     return this.#managerLife;
   }
@@ -139,9 +144,8 @@ export class SimulatedCluster implements AsyncDisposable {
   /** Asks the manager from outside, as a client does. */
   async askManager<Reply>(from: string, act: (manager: Manager) => Promise<Reply>): Promise<Reply> {
     return await this.network.request({ from, to: MANAGER }, async () => {
-      const manager = this.#manager;
-      if (manager === undefined) throw unreachable(MANAGER);
-      const service = patched(this.#options.patches?.service, manager);
+      if (this.#manager === undefined) throw unreachable(MANAGER);
+      const { service } = this;
       return await this.#managerLife.serve(() => act(service));
     });
   }
