@@ -1,0 +1,12 @@
+/** A seed that once broke an invariant, and what was wrong, in a sentence. */
+export interface RegressionSeed {
+  readonly seed: number;
+  readonly bug: string;
+}
+
+/**
+ * Seeds that found bugs, run with every `npm test`. A seed means the same only as long as nothing
+ * draws otherwise from it, so that each bug has a test of its own beside its seed: see
+ * docs/bugs-found.md.
+ */
+export const regressionSeeds: readonly RegressionSeed[] = [];
