@@ -7,7 +7,7 @@ import { runOnThreads } from '../../simulation/batch/seed-pool.ts';
 import { type Diagnosis, diagnose } from '../../simulation/diagnosis/diagnose.ts';
 import type { CliIo } from '../cli-io.ts';
 import { type CommandContext, once } from '../command-context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { Progress } from '../progress.ts';
 
 interface SimulateFlags {
@@ -42,13 +42,11 @@ export function defineSimulate(program: Command, context: CommandContext): void 
     .option('--trace', 'print the whole history of the seed')
     .addHelpText('after', HELP)
     .action(async (flags: SimulateFlags) => {
-      const isGood = await simulate(context.io, flags);
-      if (!isGood) context.exitCode = exitCodes.failed;
+      context.exitCode = await simulate(context.io, flags);
     });
 }
 
-/** @returns whether every invariant held. */
-async function simulate(io: CliIo, flags: SimulateFlags): Promise<boolean> {
+async function simulate(io: CliIo, flags: SimulateFlags): Promise<ExitCode> {
   if (flags.seed !== undefined) {
     if (flags.seeds !== undefined || flags.firstSeed !== undefined) {
       throw new CubeError('invalid-input', 'Give either --seed or --seeds and --first-seed.');
@@ -61,19 +59,19 @@ async function simulate(io: CliIo, flags: SimulateFlags): Promise<boolean> {
   return await simulateMany(io, first, count);
 }
 
-async function simulateOne(io: CliIo, seed: number, isTraced: boolean): Promise<boolean> {
+async function simulateOne(io: CliIo, seed: number, isTraced: boolean): Promise<ExitCode> {
   const startedAt = io.clock.monotonic();
   const report = await checkSeed(seed, { isTraced });
   for (const line of report.trace) await io.stdout.write(`${line}\n`);
   const totals = new BatchTotals();
   totals.take({ seed, report });
   await io.stdout.write(`${summary(totals, io.clock.monotonic() - startedAt)}\n`);
-  if (report.violations.length === 0) return true;
+  if (report.violations.length === 0) return exitCodes.ok;
   await tellWhy(io, seed, report.violations);
-  return false;
+  return exitCodes.failed;
 }
 
-async function simulateMany(io: CliIo, first: number, count: number): Promise<boolean> {
+async function simulateMany(io: CliIo, first: number, count: number): Promise<ExitCode> {
   const startedAt = io.clock.monotonic();
   const totals = new BatchTotals();
   const progress = new Progress(io);
@@ -101,7 +99,8 @@ async function simulateMany(io: CliIo, first: number, count: number): Promise<bo
   }
   const [worst] = failed;
   if (worst !== undefined) await tellWhy(io, worst.seed, worst.violations);
-  return failed.length === 0 && unseen.length === 0;
+  if (failed.length > 0 || unseen.length > 0) return exitCodes.failed;
+  return interrupt.signal.aborted ? exitCodes.interrupted : exitCodes.ok;
 }
 
 async function tellWhy(io: CliIo, seed: number, violations: readonly string[]): Promise<void> {

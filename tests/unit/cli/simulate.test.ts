@@ -17,6 +17,13 @@ test('cube simulate --seed --trace prints the whole history, the same each time'
   expect(history(again.stdout)).toEqual(history(first.stdout));
 });
 
+test('cube simulate that is interrupted sums up what it did, and does not pass for done', async () => {
+  const interrupt = AbortSignal.abort();
+  const { exitCode, stdout } = await cli(['simulate', '--seeds', '90'], { interrupt });
+  expect(exitCode).toBe(130);
+  expect(stdout).toMatch(/^1 seeds /);
+});
+
 test.for([
   [['--seeds', '0'], '--seeds'],
   [['--seed', '1', '--seeds', '2'], '--seed'],
