@@ -122,13 +122,9 @@ export class InstanceDirectory {
     await writeDurably(this.file('kill.json'), JSON.stringify({ reason }), this.#random);
   }
 
+  /** Whether a shim has made its claim. */
   async isClaimed(): Promise<boolean> {
-    return (await this.findClaimedAtMs()) !== undefined;
-  }
-
-  /** When a shim made its claim, in milliseconds of wall time. */
-  async findClaimedAtMs(): Promise<number | undefined> {
-    return (await findStat(this.file('claim')))?.mtimeMs;
+    return (await findStat(this.file('claim'))) !== undefined;
   }
 
   /** The shim or the program; undefined as long as it has not recorded itself. */

@@ -19,7 +19,10 @@ import { SHIM_MARK } from './shim.ts';
 /** How long all processes of an instance may take to die of SIGKILL. */
 const KILL_MS = 5000;
 
-/** A shim that made its claim this long ago and did not say who it is has been killed. */
+/**
+ * A shim whose claim was first seen this long ago and that did not say who it is has been killed.
+ * By the monotonic clock: the file has only the time of a wall clock, which may have stepped since.
+ */
 const CLAIM_MS = 3000;
 
 /** A shim writes the exit code within a moment of the program's end, unless it was stopped. */
@@ -28,6 +31,8 @@ const SHIM_MS = 2000;
 export interface InstanceContext {
   readonly clock: Clock;
   readonly bootId: string;
+  /** When the claim of a shim without a word was first seen here, on the monotonic clock. */
+  readonly claimsSeenAt: Map<string, number>;
 }
 
 /** What the files and the process table say of an instance. */
@@ -61,23 +66,26 @@ export async function observeInstance(
   const end = await directory.findEnd();
   if (end !== undefined) return { phase: 'ended', record, end };
   if (!(await directory.isClaimed())) return { phase: 'created', record };
-  const program = await directory.findProcess('program');
+  const noted = await directory.findProcess('program');
   // Pids of another boot say nothing.
   const isSameBoot = record.bootId === context.bootId;
-  const living = isSameBoot ? await findLiving(program) : undefined;
+  const living = isSameBoot ? await findLiving(noted) : undefined;
   const shim = isSameBoot ? await findLiving(await directory.findProcess('shim')) : undefined;
-  if (program !== undefined && living !== undefined) {
-    return { phase: 'running', record, program, living, shim };
+  if (noted !== undefined) context.claimsSeenAt.delete(directory.name);
+  if (noted !== undefined && living !== undefined) {
+    return { phase: 'running', record, program: noted, living, shim };
   }
   // Read after the look at the shim: once that is dead, no exit code can come any more.
   const exit = await directory.findExit();
+  // A program that ended at once may have been noted only after the first look.
+  const program = exit === undefined ? noted : await directory.findProcess('program');
   if (exit === undefined && shim !== undefined) {
     return program === undefined
       ? { phase: 'starting', record }
       : { phase: 'running', record, program, living, shim };
   }
   if (exit === undefined && program === undefined && isSameBoot) {
-    if (await isClaimFresh(directory, context)) return { phase: 'starting', record };
+    if (isClaimFresh(directory, context)) return { phase: 'starting', record };
   }
   const settled = await settle(directory, { record, program, exit, isSameBoot, context });
   return settled === undefined ? undefined : { phase: 'ended', record, end: settled };
@@ -232,12 +240,16 @@ async function killLeftovers(record: InstanceRecord, clock: Clock): Promise<void
   }
 }
 
-async function isClaimFresh(
-  directory: InstanceDirectory,
-  context: InstanceContext,
-): Promise<boolean> {
-  const claimedAtMs = await directory.findClaimedAtMs();
-  return claimedAtMs !== undefined && Math.abs(context.clock.now() - claimedAtMs) < CLAIM_MS;
+function isClaimFresh(
+  { name }: InstanceDirectory,
+  { clock, claimsSeenAt }: InstanceContext,
+): boolean {
+  const now = clock.monotonic();
+  const seenAt = claimsSeenAt.get(name) ?? now;
+  const isFresh = now - seenAt < CLAIM_MS;
+  if (isFresh) claimsSeenAt.set(name, seenAt);
+  else claimsSeenAt.delete(name);
+  return isFresh;
 }
 
 function toTimestamp(ms: number): string {

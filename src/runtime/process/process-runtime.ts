@@ -298,7 +298,8 @@ export class ProcessRuntime implements Runtime {
 
   async #openOnce(): Promise<OpenRuntime> {
     const host = await openProcessHost(this.#options);
-    const context = { clock: this.#options.clock, bootId: host.bootId };
+    const { clock } = this.#options;
+    const context = { clock, bootId: host.bootId, claimsSeenAt: new Map<string, number>() };
     const watch = new InstanceWatch(this.#options, context, this.#feed);
     await watch.open();
     return { host, context, watch };
