@@ -10,6 +10,8 @@ const project = (name: string, include: string[], testTimeout = 20_000) => ({
 
 export default defineConfig({
   test: {
+    // Most suites wait for engines, disks and processes: two at a time even on two cores.
+    maxWorkers: 2,
     projects: [
       project('unit', [
         'tests/unit/**/*.test.ts',

@@ -174,7 +174,9 @@ describe('the file of a worker', () => {
     await using cluster = await FaultCluster.start();
     const tasks = [await cluster.submitRunning(), await cluster.submitRunning()];
     const worker = cluster.worker(1);
-    await worker.end('SIGKILL');
+    // Ended in order, all is in the file itself; after a kill the log beside it may hold newer
+    // copies of the very pages that are damaged, and then nothing is lost.
+    await worker.end('SIGTERM');
     damage(join(cluster.dataOf('n1'), 'worker.db'));
     worker.start();
     await cluster.untilNode('n1', 'up');
