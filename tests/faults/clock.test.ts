@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import type { EventReply } from '../../src/client/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFakeTime, type FakeTime } from '../support/fake-time.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
-import { isLong, tell, waitingTest as test } from '../support/long-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** The wall clock steps, below a Cube with tasks that run, are checked, and wait to be restarted. */

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { CubeProcess, freePorts, isAlive } from '../support/cube-process.ts';
 import { startCubeUp, stopAll } from '../support/cube-up.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
 import { judgeHistory } from '../support/judge-history.ts';
-import { isLong, tell, waitingTest as test } from '../support/long-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { smallDisk } from '../support/small-disk.ts';
 import { attachTracer } from '../support/tracer.ts';
 
@@ -47,6 +47,7 @@ test('a full disk refuses changes by name, and the same Cube serves again once t
     });
     // What reads goes on, and so does what runs.
     expect((await client.get(old.id)).status.state).toBe('running');
+    expect(await client.status()).toMatchObject({ healthy: false });
     // What the node says cannot be recorded now; yet it is heard.
     expect((await client.nodes()).map(({ liveness }) => liveness)).not.toContain('down');
     disk.clear();

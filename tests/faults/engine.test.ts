@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemRandom } from '../../src/lib/random.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
-import { isLong, tell, waitingTest as test } from '../support/long-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { openPrivateEngine, whyNoPrivateEngine } from '../support/private-engine.ts';
 import { openSocketProxy, type SocketProxy } from '../support/socket-proxy.ts';
 
@@ -14,7 +14,6 @@ import { openSocketProxy, type SocketProxy } from '../support/socket-proxy.ts';
 
 const ENGINE = process.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
 const why = whyNoPrivateEngine();
-const onlyLong = it.runIf(isLong);
 
 /** Runs until it is stopped, and then ends at once. */
 const sleeper = (name: string) => ({
@@ -92,7 +91,7 @@ describe.skipIf(why !== undefined)(`an engine that is killed${why ? ` (${why})` 
   }, 300_000);
 
   // The engine's part of this is held by tests/docker/docker-restart.test.ts in every run.
-  onlyLong(
+  test.runIf(isLong)(
     'and ends what ran when it is back, has each task restarted by its policy',
     async () => {
       await using engine = await openPrivateEngine();

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CubeClient, SubmissionInput } from '../../src/client/cube-client.ts';
 import type { TaskReply } from '../../src/link/replies.ts';
 import type { Liveness } from '../../src/node/node.ts';
@@ -9,7 +9,7 @@ import { CubeProcess, clientOf, freePorts, isAlive } from '../support/cube-proce
 import { eventually } from '../support/eventually.ts';
 import { judgeHistory } from '../support/judge-history.ts';
 import { killNoted, notedStarts } from '../support/kill-run.ts';
-import { isLong, tell, waitingTest as test } from '../support/long-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 import { type Namespace, openNamespace } from '../support/namespace.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

@@ -2,12 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import Docker from 'dockerode';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
-import { waitingTest as test } from '../support/long-run.ts';
 import { openSocketProxy } from '../support/socket-proxy.ts';
 
 /** SIGTERM in the middle of work, and more callers than there are descriptors for. */

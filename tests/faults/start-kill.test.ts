@@ -108,8 +108,7 @@ test(`a worker killed at each step of a start, ${timesEach} times each, starts e
       const { id } = await cluster.submit(container());
       await surviveKill(step, ended, id);
     }
-    // As the order is to be recorded, and as what runs is to be; for long runs alone.
-    if (!isLong) continue;
+    // As the order is to be recorded, and as what runs is to be.
     for (const [step, when] of [
       ['before the order is kept', 1],
       ['after it is kept', 9],

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { isAlive } from '../support/cube-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
-import { isLong, tell, waitingTest as test } from '../support/long-run.ts';
+import { isLong, tell } from '../support/long-run.ts';
 
 /** SIGSTOP of manager, workers and both, for longer than a node may be silent; then SIGCONT. */
 

@@ -39,9 +39,7 @@ export async function judgeHistory(
   ];
 }
 
-function differsFromFold(reply: TaskReply, log: LogWatch): readonly string[] {
-  // How old the word of a silent node is stands in the reply alone.
-  const { observedAt: _, ...task } = reply;
+function differsFromFold(task: TaskReply, log: LogWatch): readonly string[] {
   const folded = log.tasks.get(task.id);
   if (folded === undefined) return [`[state-is-fold] no event speaks of task ${task.id}`];
   // The events were read after the list; what has changed since is not held against it.

@@ -1,5 +1,3 @@
-import { type TestAPI, test } from 'vitest';
-
 /** Whether each fault comes many times over, as in `npm run test:long`, or only a few times. */
 export const isLong: boolean = process.env['CUBE_LONG'] === '1';
 
@@ -7,6 +5,3 @@ export const isLong: boolean = process.env['CUBE_LONG'] === '1';
 export function tell(figures: Readonly<Record<string, number>>): void {
   if (isLong) console.log(`FIGURES ${JSON.stringify(figures)}`);
 }
-
-/** A test that mostly waits: a few run side by side, but in a long run each has the machine. */
-export const waitingTest: TestAPI | TestAPI['concurrent'] = isLong ? test : test.concurrent;
