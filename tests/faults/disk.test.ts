@@ -20,6 +20,8 @@ test('a full disk refuses changes by name, and the same Cube serves again once t
   await using disk = await smallDisk(isLong ? 256 : 8);
   const directory = join(disk.path, 'data');
   await using cube = await startCubeUp(directory, ['--log-level', 'warn'], noDocker);
+  // So that what runs can be stopped also where a test fails on a full disk.
+  await using _room = { [Symbol.asyncDispose]: async () => disk.clear() };
   const { client } = cube;
   const { task: old } = await client.submit(sleeper('old'));
   await cube.untilState(old.id, 'running');

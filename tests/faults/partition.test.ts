@@ -33,7 +33,16 @@ interface Partitioned extends AsyncDisposable {
 }
 
 async function openPartitioned(): Promise<Partitioned> {
-  const stack = new AsyncDisposableStack();
+  await using opening = new AsyncDisposableStack();
+  const partitioned = await open(opening);
+  const stack = opening.move();
+  return { ...partitioned, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** What it opens is let go with the stack. */
+async function open(
+  stack: AsyncDisposableStack,
+): Promise<Omit<Partitioned, typeof Symbol.asyncDispose>> {
   const directory = stack.use(await temporaryDirectory());
   const at = (name: string) => join(directory.path, name);
   const notes = at('starts');
@@ -68,7 +77,7 @@ async function openPartitioned(): Promise<Partitioned> {
     const worker = new CubeProcess(['worker', ...shared, ...places, ...links], environment, prefix);
     stack.use(worker).start();
   });
-  const partitioned: Partitioned = {
+  const partitioned: Omit<Partitioned, typeof Symbol.asyncDispose> = {
     client,
     networks,
     notes,
@@ -111,7 +120,6 @@ async function openPartitioned(): Promise<Partitioned> {
       const starts = (await notedStarts(notes)).map(({ attempt }) => attempt);
       return await judgeHistory(client, { starts });
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
   await partitioned.untilNode('n1', 'up');
   await partitioned.untilNode('n2', 'up');

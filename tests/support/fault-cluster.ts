@@ -88,11 +88,17 @@ export class FaultCluster implements AsyncDisposable {
     const home = await temporaryDirectory();
     const ports = await freePorts(1 + (options.workerCount ?? 1));
     const cluster = new FaultCluster(home, ports, options);
-    for (const one of cluster.workers) one.start();
-    cluster.manager.start();
-    await cluster.untilServing();
-    await Promise.all(cluster.workers.map((_, index) => cluster.untilNode(`n${index + 1}`, 'up')));
-    return cluster;
+    try {
+      for (const one of cluster.workers) one.start();
+      cluster.manager.start();
+      await cluster.untilServing();
+      const names = cluster.workers.map((_, index) => `n${index + 1}`);
+      await Promise.all(names.map((name) => cluster.untilNode(name, 'up')));
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get notes(): string {
