@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type CubeClient,
@@ -13,6 +14,7 @@ import { CubeProcess, clientOf, freePorts } from './cube-process.ts';
 import { eventually } from './eventually.ts';
 import { type Evidence, judgeHistory } from './judge-history.ts';
 import { killNoted, notedStarts } from './kill-run.ts';
+import { removeGroupsOf } from './process-leftovers.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
 
 export interface FaultClusterOptions {
@@ -217,7 +219,15 @@ export class FaultCluster implements AsyncDisposable {
     this.#ending.abort();
     await Promise.all([this.manager, ...this.workers].map((one) => one.end('SIGKILL')));
     await killNoted(this.notes).catch(() => undefined);
+    for (const index of this.workers.keys()) await this.#removeGroups(`n${index + 1}`);
     await this.#home[Symbol.asyncDispose]();
+  }
+
+  /** A killed worker cannot do it, and what it left running has just been killed. */
+  async #removeGroups(worker: string): Promise<void> {
+    const path = join(this.dataOf(worker), 'identity.json');
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text !== undefined) await removeGroupsOf(JSON.parse(text).id);
   }
 
   async #watch(): Promise<void> {

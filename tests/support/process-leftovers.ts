@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findControlGroupMounts } from '../../src/runtime/process/control-group-mounts.ts';
 
@@ -29,4 +29,17 @@ export async function findProcessLeftovers(
     if (existsSync(path)) left.push(path);
   }
   return left;
+}
+
+/** Removes the control groups of a worker that was killed, once nothing runs in them. */
+export async function removeGroupsOf(worker: string): Promise<void> {
+  for (const mount of await findControlGroupMounts()) {
+    const path = join(mount.path, 'cube', worker);
+    const names = await readdir(path, { withFileTypes: true }).catch(() => []);
+    const folders = names
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(path, name));
+    // One in which something still runs stays, and so do those above it.
+    for (const folder of [...folders, path]) await rmdir(folder).catch(() => undefined);
+  }
 }
