@@ -39,7 +39,9 @@ export async function judgeHistory(
   ];
 }
 
-function differsFromFold(task: TaskReply, log: LogWatch): readonly string[] {
+function differsFromFold(reply: TaskReply, log: LogWatch): readonly string[] {
+  // How old the word of a silent node is stands in the reply alone.
+  const { observedAt: _, ...task } = reply;
   const folded = log.tasks.get(task.id);
   if (folded === undefined) return [`[state-is-fold] no event speaks of task ${task.id}`];
   // The events were read after the list; what has changed since is not held against it.
