@@ -4,8 +4,13 @@ import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Node } from '../node/node.ts';
 import { revisionKey } from '../store/collections.ts';
-import { type ManagerRepository, prunedMark, prunedMarkKey } from '../store/manager-repository.ts';
-import type { Json, Put, RecordKey } from '../store/store.ts';
+import {
+  encode,
+  type ManagerRepository,
+  prunedMark,
+  prunedMarkKey,
+} from '../store/manager-repository.ts';
+import type { Put, RecordKey } from '../store/store.ts';
 import type { Task } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
@@ -181,7 +186,7 @@ function contiguousFrom(events: readonly CubeEvent[], first: number): readonly C
 }
 
 function basePut(key: string, value: Task | Node): Put {
-  return { collection: 'base', key, value: value as unknown as Json };
+  return { collection: 'base', key, value: encode(value) };
 }
 
 function pruneDraft(task: Task): EventDraft {

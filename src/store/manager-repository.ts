@@ -214,7 +214,7 @@ function toTransaction(changes: ManagerChanges): Transaction {
 }
 
 /** Domain values are JSON by construction; the type system cannot say so of interfaces. */
-function encode(value: object): Json {
+export function encode(value: object): Json {
   return value as Json;
 }
 
