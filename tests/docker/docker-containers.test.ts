@@ -94,7 +94,9 @@ describe('a container of a task', () => {
       '80/tcp',
       '80/tcp',
     ]);
-    expect(new Set(started.ports.map(({ host }) => host)).size).toBe(3);
+    // A number may serve tcp and udp at once.
+    const hosts = started.ports.map(({ host, protocol }) => `${host}/${protocol}`);
+    expect(new Set(hosts).size).toBe(3);
   });
 
   test('is found by its labels after it was renamed', async () => {

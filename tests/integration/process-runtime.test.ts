@@ -12,6 +12,7 @@ import {
   toControlGroupMounts,
 } from '../../src/runtime/process/control-group-mounts.ts';
 import { LOST_MARK } from '../../src/runtime/process/output-rotation.ts';
+import { parseProcessStat, TICKS_PER_SECOND } from '../../src/runtime/process/process-identity.ts';
 import { canCollapseFiles } from '../support/can-collapse-files.ts';
 import { eventually } from '../support/eventually.ts';
 import { modesBelow } from '../support/modes-below.ts';
@@ -75,12 +76,17 @@ test('a shim that was stopped is woken, and tells the exit code', async () => {
 
 test('a pid that was given to another process is neither believed nor killed', async () => {
   await using bench = await openProcessBench();
-  await using bystander = await openBystander();
   const instance = bench.shell('echo ready; sleep 3600');
   await bench.start(instance);
   await bench.runtime.close();
   const shimStat = await readFile(bench.path(instance, 'shim'), 'utf8');
   process.kill(-(await bench.pid(instance, 'shim')), 'SIGKILL');
+  // The kernel tells start times in hundredths of a second: pids take longer than that to come round.
+  const shimStart = Number(parseProcessStat(shimStat)?.startTicks);
+  await eventually('the clock of start times moves on', async () => {
+    return (await readUptimeTicks()) > shimStart;
+  });
+  await using bystander = await openBystander();
   // The record of the dead processes, as if their pids had since been given to the bystander.
   for (const which of ['shim', 'program']) {
     const forged = shimStat.replace(/^\d+/, `${bystander.pid}`);
@@ -599,6 +605,12 @@ describe.runIf(isRoot)('as another user', () => {
 });
 
 /** A process that is none of ours. */
+/** Now, on the clock of the kernel's start times, rounded down. */
+async function readUptimeTicks(): Promise<number> {
+  const seconds = Number.parseFloat(await readFile('/proc/uptime', 'latin1'));
+  return Math.floor(seconds * TICKS_PER_SECOND);
+}
+
 async function openBystander(): Promise<AsyncDisposable & { readonly pid: number }> {
   const child: ChildProcess = spawn('sleep', ['3600'], { stdio: 'ignore' });
   await once(child, 'spawn');
