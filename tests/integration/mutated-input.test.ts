@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { isLong, tell } from '../support/long-run.ts';
 import { MutatedRequests, type Wrong } from '../support/mutated-requests.ts';
 import { serveManager } from '../support/served-manager.ts';
 
@@ -13,7 +14,6 @@ import { serveManager } from '../support/served-manager.ts';
 // CUBE_LONG=1 sends 100,000, others each time. What must hold of each reply is in mutated-requests.ts; here is what
 // must hold of the manager after every round.
 
-const isLong = process.env['CUBE_LONG'] !== undefined;
 const seed = Number(process.env['CUBE_SEED'] ?? (isLong ? Date.now() % 2 ** 31 : 1));
 const ROUND = 500;
 const roundCount = isLong ? 200 : 20;
@@ -40,6 +40,7 @@ const tally: Record<string, number> = {};
 const times = { slow: 0, worstMs: 0 };
 
 afterAll(() => {
+  tell({ 'mutated requests': requestCount });
   const statuses = Object.entries(tally).map(([status, count]) => `${count} × ${status}`);
   process.stdout.write(
     `${requestCount} mutated requests, CUBE_SEED=${seed}: ${statuses.join(', ')}; ` +
