@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { describe, expect, it } from 'vitest';
 import type { SubmissionInput } from '../../src/client/cube-client.ts';
@@ -10,9 +11,10 @@ import { KillRun, killNoted, notedStarts } from '../support/kill-run.ts';
 import { isLong, tell } from '../support/long-run.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-// SIGKILL of manager, worker and both, at random moments, while tasks are submitted and started.
+// SIGKILL of manager, worker and both, at random moments, while tasks are submitted, started and end.
 
 const TASK_COUNT = 200;
+const JOB_PAUSE_MS = 200;
 const CONTAINER_EVERY = 8;
 const KILL_COUNT = isLong ? 300 : 20;
 
@@ -43,22 +45,24 @@ describe('killing manager, worker and both at random', () => {
     const submissions = makeSubmissions(image, notes);
     const ids = new Set(submissions.map(({ id }) => id));
 
-    // Eight clients submit while the killer is at work.
+    // Eight clients submit while the killer is at work, and then two go on with short jobs.
     const stop = new AbortController();
     const killing = run.killUntil(stop.signal);
     await withClients(8, submissions, (submission) => run.submit(submission));
-    while (run.killCount < KILL_COUNT) await run.killOne();
+    const jobIds = new Set((await Promise.all([1, 2].map(() => submitJobs(run, notes)))).flat());
     stop.abort();
     await killing;
 
-    // Every acknowledged task is known and comes to run.
-    const running = await eventually(
-      'all tasks run',
+    // Every acknowledged task is known and comes to run, or to its end.
+    const all = await eventually(
+      'all tasks run, and all jobs are done',
       async () => {
         try {
           const tasks = await Array.fromAsync(run.client.list());
-          const isDone = tasks.every(({ status }) => status.state === 'running');
-          return tasks.length === TASK_COUNT && isDone ? tasks : undefined;
+          const isDone = tasks.every(
+            ({ id, status }) => status.state === (jobIds.has(id) ? 'completed' : 'running'),
+          );
+          return tasks.length === TASK_COUNT + jobIds.size && isDone ? tasks : undefined;
         } catch {
           // The manager is on its way up; the deadline decides.
           return undefined;
@@ -66,7 +70,8 @@ describe('killing manager, worker and both at random', () => {
       },
       120_000,
     );
-    expect(new Set(running.map(({ id }) => id))).toEqual(ids);
+    expect(new Set(all.map(({ id }) => id))).toEqual(new Set([...ids, ...jobIds]));
+    const running = all.filter(({ id }) => ids.has(id));
 
     // Nothing was started twice at the same attempt.
     const noted = (await notedStarts(notes)).map(({ attempt }) => attempt);
@@ -80,7 +85,8 @@ describe('killing manager, worker and both at random', () => {
       try {
         const [node] = await run.client.nodes();
         if (node?.liveness !== 'up') return undefined;
-        return await Array.fromAsync(run.client.list());
+        const tasks = await Array.fromAsync(run.client.list());
+        return tasks.filter(({ id }) => ids.has(id));
       } catch {
         return undefined;
       }
@@ -99,11 +105,24 @@ describe('killing manager, worker and both at random', () => {
     );
     const left = await docker.listContainers({ filters: { label: ['cube.task'] } });
     expect(left.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''))).toEqual([]);
-    console.log(`killed ${run.killCount} times during ${TASK_COUNT} tasks`);
+    console.log(`killed ${run.killCount} times during ${all.length} tasks`);
     tell({ kills: run.killCount });
     await removeContainers(docker, ids);
   }, 900_000);
 });
+
+/** Submits one short job after another until enough has been killed, and gives their ids. */
+async function submitJobs(run: KillRun, notes: string): Promise<readonly string[]> {
+  const ids: string[] = [];
+  while (run.killCount < KILL_COUNT) {
+    const id = systemRandom.uuid();
+    const script = `echo "$CUBE_TASK_ID/$CUBE_ATTEMPT $$" >> ${notes}; sleep 0.1`;
+    await run.submit({ id, name: `job-${ids.length}`, command: 'sh', args: ['-c', script] });
+    ids.push(id);
+    await pause(JOB_PAUSE_MS);
+  }
+  return ids;
+}
 
 /** So many clients share the items among them, each one at a time. */
 async function withClients<Item>(
