@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { foldInto } from '../manager/replay.ts';
 import { ManagerRepository } from '../store/manager-repository.ts';
 import type { Fault } from './faults/faults.ts';
+import { RealWorldGuard } from './guard/real-world-guard.ts';
 import { unexplained } from './invariants/decisions.ts';
 import { plain } from './invariants/log-watch.ts';
 import { leftovers, unsettled } from './invariants/settled.ts';
@@ -36,6 +37,7 @@ const REST_MS = 600_000;
  * nothing may run that should not, and everything must come to rest by itself.
  */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
+  using guard = new RealWorldGuard();
   await using simulation = new Simulation(seed, options);
   await simulation.makeTrouble();
   const violations = [...simulation.violations];
@@ -46,6 +48,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   if (violations.length === 0) violations.push(...(await rest(simulation)));
   if (violations.length === 0) violations.push(...(await startAnew(simulation)));
   if (violations.length === 0) violations.push(...unexplained(simulation.log.events));
+  if (violations.length === 0) violations.push(...simulation.clients.requests.violations());
+  violations.push(...guard.violations);
   const { log, faults, clients, history, cluster, situations } = simulation;
   return {
     seed,
