@@ -8,6 +8,7 @@ import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { Dice } from '../dice.ts';
 import { type LogWatch, plain } from '../invariants/log-watch.ts';
 import type { WorldWatch } from '../invariants/world-watch.ts';
+import { RequestHistory } from '../linearizability/request-history.ts';
 import type { Mix } from '../mix.ts';
 import type { Situations } from '../situations.ts';
 import { drawSpec } from './draw-spec.ts';
@@ -41,13 +42,16 @@ export class Clients {
   readonly violations: string[] = [];
   /** Submissions that were answered with yes. */
   readonly accepted = new Set<string>();
-  readonly counts = { submitted: 0, stopped: 0, listed: 0, refused: 0, followed: 0 };
+  readonly counts = { submitted: 0, stopped: 0, listed: 0, read: 0, refused: 0, followed: 0 };
+  /** What was asked about each task, and what the clients were told. */
+  readonly requests: RequestHistory;
   readonly #options: ClientsOptions;
   readonly #specs = new Map<string, TaskSpec>();
   #cursor = 0;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
+    this.requests = new RequestHistory({ isRepeating: options.mix.weather.repeat > 0 });
   }
 
   /** One request of a kind drawn by chance. */
@@ -58,7 +62,7 @@ export class Clients {
     if (what < 0.5 && ids.length < mix.taskCount) this.#run(this.#submitNew());
     else if (ids.length === 0) return;
     else if (what < 0.7) this.#run(this.#submitAgain(dice.pick(ids)));
-    else if (what < 0.85) this.#run(this.#stop(dice.pick(ids)));
+    else if (what < 0.85) this.#run(this.#stopAndLook(dice.pick(ids)));
     else this.#run(this.#list());
   }
 
@@ -116,22 +120,31 @@ export class Clients {
 
   async #submitOnce(id: string, spec: TaskSpec): Promise<void> {
     const { cluster, log } = this.#options;
-    await cluster.askManager('client', async (one) => {
+    const ask = async (one: Manager): ReturnType<Manager['submit']> => {
       const reply = await one.submit({ id, spec }, origin);
       this.#checkReply(reply.task);
       // As it is sent, not when it arrives: the disk may have caught up by then.
       if (!log.tasks.has(id) && !log.prunedIds.has(id)) {
         this.violations.push(`[ack-durable] task ${id} was accepted and is not in the log`);
       }
-    });
+      return reply;
+    };
+    await this.requests.submit(id, () => cluster.askManager('client', ask));
+  }
+
+  /** Looks at the task while it is being stopped, and again when that is acknowledged. */
+  async #stopAndLook(id: string): Promise<void> {
+    this.#run(this.#read(id));
+    await this.#stop(id);
+    await this.#read(id);
   }
 
   async #stop(id: string): Promise<void> {
     const { cluster, log } = this.#options;
     const wasAccepted = this.accepted.has(id);
     try {
-      const { task } = await cluster.askManager('client', (one) => one.stopTask(id, origin));
-      this.#checkReply(task);
+      const ask = async (one: Manager): Promise<Task> => (await one.stopTask(id, origin)).task;
+      this.#checkReply(await this.requests.stop(id, () => cluster.askManager('client', ask)));
     } catch (error) {
       if (isCubeError(error, 'not-found') && (!wasAccepted || log.prunedIds.has(id))) return;
       throw error;
@@ -143,6 +156,19 @@ export class Clients {
     }
   }
 
+  async #read(id: string): Promise<void> {
+    const { cluster, log } = this.#options;
+    const wasAccepted = this.accepted.has(id);
+    const ask = async (one: Manager): Promise<Task> => (await one.getTask(id)).task;
+    try {
+      this.#checkReply(await this.requests.read(id, () => cluster.askManager('client', ask)));
+    } catch (error) {
+      if (isCubeError(error, 'not-found') && (!wasAccepted || log.prunedIds.has(id))) return;
+      throw error;
+    }
+    this.counts.read += 1;
+  }
+
   /** Page by page, all that was accepted before is there once. */
   async #list(): Promise<void> {
     const { cluster, log } = this.#options;
@@ -151,7 +177,10 @@ export class Clients {
     let cursor: string | undefined;
     do {
       const query = { limit: 5, ...(cursor === undefined ? {} : { cursor }) };
-      const page = await cluster.askManager('client', async (one) => await one.listTasks(query));
+      const page = await this.requests.readPage(
+        () => cluster.askManager('client', async (one) => await one.listTasks(query)),
+        ({ items }) => items.map(({ task }) => task),
+      );
       for (const { task } of page.items) {
         if (seen.has(task.id)) this.violations.push(`[page] task ${task.id} was listed twice`);
         seen.add(task.id);

@@ -1,3 +1,4 @@
+import type { TaskWithAge } from '../../../src/manager/manager.ts';
 import { heldPorts } from '../../../src/scheduler/port-keys.ts';
 import { type PlantedBug, withMethods } from './planted-bug.ts';
 
@@ -110,6 +111,24 @@ export const otherBugs: readonly PlantedBug[] = [
           events: (after, signal) => manager.events(after === 0 ? 0 : after + 1, signal),
         }),
     }),
+  },
+  {
+    name: 'stale read: a task is shown as it was when it was first asked for',
+    checks: ['linearizable'],
+    seedCountMax: 5,
+    plant: () => {
+      const first = new Map<string, TaskWithAge>();
+      return {
+        service: (manager) =>
+          withMethods(manager, {
+            getTask: async (id) => {
+              const shown = first.get(id) ?? (await manager.getTask(id));
+              first.set(id, shown);
+              return shown;
+            },
+          }),
+      };
+    },
   },
   {
     name: 'lost in paging: a page leaves out its last task',
