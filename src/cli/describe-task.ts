@@ -12,19 +12,28 @@ export function shortId(id: string): string {
 export function describeState(task: TaskReply, now: number): string {
   const { status } = task;
   if (task.observedAt !== undefined) return `unknown since ${formatAge(task.observedAt, now)}`;
-  if (status.desired === 'stopped' && !isFinal(task)) return `${status.state}: stopping`;
+  if (status.desired === 'stopped' && !isFinal(task)) return describeStopping(task);
   switch (status.state) {
     case 'pending':
       return withMore('pending', status.reason?.message);
     case 'scheduled':
       return withMore('scheduled', status.progress ?? status.reason?.message);
     case 'running':
-      return status.health === undefined ? 'running' : `running (${status.health})`;
+      return withMore(
+        status.health === undefined ? 'running' : `running (${status.health})`,
+        status.progress,
+      );
     case 'completed':
       return withMore('completed', status.reason?.code === 'exited' ? undefined : endOf(task));
     case 'failed':
       return withMore('failed', [endOf(task), restartOf(task, now)].filter(Boolean).join(', '));
   }
+}
+
+/** `running: stopping (stuck: …)`, where it cannot be ended. */
+function describeStopping({ status: { state, progress } }: TaskReply): string {
+  const isHeldUp = state === 'running' && progress !== undefined;
+  return isHeldUp ? `${state}: stopping (${progress.replace(/\.$/, '')})` : `${state}: stopping`;
 }
 
 function withMore(state: string, more: string | undefined): string {

@@ -91,7 +91,11 @@ export type AttemptPhase = (typeof attemptPhases)[number];
 export const observationSchema = attemptKeySchema
   .extend({
     phase: z.enum(attemptPhases),
-    progress: z.string().max(200).optional(),
+    progress: z
+      .string()
+      .max(200)
+      .optional()
+      .describe('What is being done to start it, or what it is held up by as it runs or stops.'),
     runtimeId: z.string().max(200).optional(),
     startedAt: timestampSchema.optional(),
     ports: z.array(publishedPortSchema).max(100).optional(),

@@ -60,10 +60,16 @@ function judgeRunning(
   const { status } = task;
   if (status.state === 'scheduled') {
     const facts = factsOf(observation);
-    return draft('task-started', { state: 'running', ...facts, progress: null, reason: null });
+    const progress = observation.progress ?? null;
+    return draft('task-started', { state: 'running', ...facts, progress, reason: null });
   }
-  if (observation.health === undefined || observation.health === status.health) return undefined;
-  return draft('task-health-changed', { health: observation.health });
+  const { health = status.health, progress } = observation;
+  const changed: TaskStatusPatch = {
+    ...(health === status.health ? {} : { health }),
+    ...(progress === status.progress ? {} : { progress: progress ?? null }),
+  };
+  if ('health' in changed) return draft('task-health-changed', changed);
+  return 'progress' in changed ? draft('task-progressed', changed) : undefined;
 }
 
 function factsOf(observation: Observation): TaskStatusPatch {

@@ -130,6 +130,8 @@ export interface InstanceStatus extends InstanceKey {
   readonly cluster: string;
   /** `created`: made but not started. */
   readonly phase: 'created' | 'running' | 'ended';
+  /** Runs, but gets no time: somebody else has paused it. Default false. */
+  readonly isPaused?: boolean;
   /** Container id, or pid. Stays the same as long as the instance exists. */
   readonly runtimeId: string;
   /** RFC 3339. */

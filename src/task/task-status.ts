@@ -34,7 +34,10 @@ export const taskStatusSchema = z
     attempt: z.int().min(0).describe('Placements so far; 0 before the first.'),
     restartCount: z.int().min(0).describe('Restarts since the task was accepted.'),
     node: z.string().optional().describe('The node of the current attempt.'),
-    progress: z.string().optional().describe('What is being done to start it.'),
+    progress: z
+      .string()
+      .optional()
+      .describe('What is being done to start it, or what it is held up by as it runs or stops.'),
     runtimeId: z.string().optional().describe('Container id, or pid of the process.'),
     ports: z.array(publishedPortSchema).optional(),
     health: z.enum(healthStates).optional(),

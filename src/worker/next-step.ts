@@ -18,6 +18,9 @@ export type Step =
   /** Nothing is left of it: drop the record. */
   | { readonly type: 'forget' };
 
+/** What is said of an instance that does not go on, since somebody else holds it. */
+const PAUSED = 'paused from outside';
+
 const NOTHING: Step = { type: 'nothing' };
 
 /**
@@ -77,7 +80,8 @@ function runningObservation(record: AttemptRecord, status: InstanceStatus): Obse
   const before = record.observation;
   const wasRunning = before.phase === 'running';
   const health = before.health ?? (record.spec?.health === undefined ? undefined : 'starting');
-  const progress = wasRunning ? before.progress : undefined;
+  const known = wasRunning && before.progress !== PAUSED ? before.progress : undefined;
+  const progress = status.isPaused === true ? PAUSED : known;
   return {
     taskId: record.taskId,
     attempt: record.attempt,

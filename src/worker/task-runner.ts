@@ -240,7 +240,7 @@ export class TaskRunner {
       return await runtime.stop(record, { ...how, signal });
     } catch (error) {
       if (isCubeError(error, 'runtime-failed')) {
-        await this.#setProgress(record, `It cannot be stopped: ${error.message}`);
+        await this.#setProgress(record, `stuck: ${error.message}`);
       }
       throw error;
     }

@@ -233,8 +233,12 @@ describe('an engine', () => {
       meddle((container) => container.stop({ t: 0 }), 2),
       meddle((container) => container.kill(), 2),
       meddle((container) => container.pause(), 1),
+      meddle(pauseAndLetGoOn, 1),
       meddle((container) => container.rename({ name: `other-${systemRandom.uuid()}` }), 1),
     ]);
+    const paused = 'paused from outside';
+    await cluster.untilTask(ids[3], ({ status }) => status.progress === paused);
+    await cluster.untilTask(ids[4], ({ status }) => status.progress === undefined);
     for (const id of ids) await cluster.client.stop(id);
     for (const id of ids) {
       await cluster.untilTask(id, (task) => task.status.state === 'completed');
@@ -270,6 +274,11 @@ describe('an engine', () => {
 });
 
 type Meddling = (container: Docker.Container) => Promise<unknown>;
+
+async function pauseAndLetGoOn(container: Docker.Container): Promise<void> {
+  await container.pause();
+  await container.unpause();
+}
 
 /** Until the worker has told that its engine answers, or does not. */
 async function untilRuntime(cluster: FaultCluster, available: boolean): Promise<void> {

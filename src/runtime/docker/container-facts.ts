@@ -119,6 +119,7 @@ export function toStatus(facts: ContainerFacts): InstanceStatus {
     phase: facts.phase,
     runtimeId: facts.id,
     ports: facts.ports,
+    ...(facts.phase === 'running' && facts.isPaused ? { isPaused: true } : {}),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(exitCode === undefined ? {} : { exitCode, reason: endReason(facts, exitCode) }),

@@ -75,6 +75,24 @@ describe('an observation', () => {
     });
   });
 
+  it('of what holds a running task up is news, and so is that nothing does any more', () => {
+    const progress = 'paused from outside';
+    expect(judge({}, { progress })).toMatchObject({
+      type: 'task-progressed',
+      status: { progress },
+    });
+    expect(judge({ progress }, { progress })).toBeUndefined();
+    expect(judge({ progress }, {})).toMatchObject({ status: { progress: null } });
+    expect(judge({ health: 'healthy' }, { progress, health: 'unhealthy' })).toMatchObject({
+      type: 'task-health-changed',
+      status: { progress, health: 'unhealthy' },
+    });
+    expect(judge({ state: 'scheduled' }, { progress })).toMatchObject({
+      type: 'task-started',
+      status: { progress },
+    });
+  });
+
   it('of an end with 0 completes the task, also when it was never seen running', () => {
     for (const state of ['scheduled', 'running'] as const) {
       expect(judge({ state }, ended(0))).toMatchObject({

@@ -120,6 +120,20 @@ describe('the next step of an attempt', () => {
     expect(step).toMatchObject({ type: 'observe', observation: { ports, runtimeId: 'abc' } });
   });
 
+  test('says of an instance that it is paused, and no more once it goes on', () => {
+    const paused = nextStep(
+      record('running', 'running'),
+      { ...statuses.running, isPaused: true },
+      NOW,
+    );
+    if (paused.type !== 'observe') throw new Error(`It is ${paused.type}.`);
+    expect(paused.observation.progress).toBe('paused from outside');
+    const known = record('running', 'running', { observation: paused.observation });
+    expect(nextStep(known, { ...statuses.running, isPaused: true }, NOW).type).toBe('nothing');
+    const observation = observations.running;
+    expect(nextStep(known, statuses.running, NOW)).toEqual({ type: 'observe', observation });
+  });
+
   test('begins the health of a task with a check as starting, and keeps what is known', () => {
     const checked = spec({ ports: [{ container: 80 }], health: { tcp: { port: 80 } } });
     const first = nextStep(

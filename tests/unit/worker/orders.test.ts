@@ -166,7 +166,7 @@ describe('a stop', () => {
     await worker.assign(orders({ stop: [key(1, 2)] }));
     await harness.settle();
     expect(worker.list().observations).toMatchObject([
-      { ...key(1), phase: 'running', progress: 'It cannot be stopped: It does not die.' },
+      { ...key(1), phase: 'running', progress: 'stuck: It does not die.' },
       { ...key(1, 2), phase: 'ended' },
       { ...key(2), phase: 'running' },
     ]);

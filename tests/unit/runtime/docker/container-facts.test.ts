@@ -85,6 +85,16 @@ describe('an engine’s description of a container', () => {
     expect(status?.finishedAt === undefined).toBe(phase !== 'ended');
   });
 
+  test('tells of one that is paused', () => {
+    expect(statusOf({ State: { Status: 'paused', Running: true, Paused: true } })).toMatchObject({
+      phase: 'running',
+      isPaused: true,
+    });
+    expect(statusOf({ State: { Status: 'running', Running: true } })).not.toHaveProperty(
+      'isPaused',
+    );
+  });
+
   test('in a state that is not known is judged by the rest, or not at all', () => {
     expect(statusOf({ State: { Status: 'newer', Running: true } })?.phase).toBe('running');
     expect(statusOf({ State: { Status: 'newer' } })?.phase).toBe('ended');
