@@ -89,6 +89,8 @@ export interface NodeView {
   readonly taskCount: number;
   /** The latest heartbeat's stats; absent before the first. */
   readonly stats?: NodeStats;
+  /** It was lost three times or more within ten minutes. Default false. */
+  readonly flapping?: boolean;
 }
 
 export interface Explanation {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from './clock.ts';
 import type { Logger } from './logger.ts';
+import type { Random } from './random.ts';
 
 export interface LoopOptions {
   readonly name: string;
@@ -13,6 +14,11 @@ export interface LoopOptions {
   readonly retryMs?: number;
   /** Default 10 s. */
   readonly retryMsMax?: number;
+  /**
+   * Shortens each wait after a failure by up to half, so that loops that failed together do not
+   * come again together, nor in step with what makes them fail. Default: no wait is shortened.
+   */
+  readonly random?: Random;
 }
 
 /** So many failures in a row are told more quietly: with the default pauses, less than a second of them. */
@@ -82,8 +88,9 @@ export class Loop {
   }
 
   #onFailure(error: unknown): void {
-    const { retryMs = 100, retryMsMax = 10_000, logger, name } = this.#options;
-    const delayMs = Math.min(retryMsMax, retryMs * 2 ** this.#failureCount);
+    const { retryMs = 100, retryMsMax = 10_000, logger, name, random } = this.#options;
+    const fullMs = Math.min(retryMsMax, retryMs * 2 ** this.#failureCount);
+    const delayMs = random === undefined ? fullMs : fullMs * (1 - random.next() / 2);
     this.#failureCount += 1;
     this.#pausing = true;
     this.#timer?.cancel();
@@ -91,7 +98,7 @@ export class Loop {
     // What the next tries mend by themselves, such as somebody who is just starting, alarms nobody.
     // Neither does a stack trace, until then.
     const words = 'A pass failed; it is repeated.';
-    const facts = { loop: name, retryInMs: delayMs };
+    const facts = { loop: name, retryInMs: Math.round(delayMs) };
     if (this.#failureCount > ALARMING_FAILURE_COUNT) logger.warn({ ...facts, err: error }, words);
     else logger.info({ ...facts, why: error instanceof Error ? error.message : error }, words);
     this.#arm(delayMs);

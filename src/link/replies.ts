@@ -29,6 +29,10 @@ const nodeReplySchema = nodeSchema
   .extend({
     committed: resourcesSchema.describe('What its unfinished tasks have been promised.'),
     taskCount: z.int().min(0).describe('Tasks placed there that have not ended.'),
+    flapping: z
+      .boolean()
+      .optional()
+      .describe('It was lost three times or more within ten minutes; absent where it was not.'),
     stats: nodeStatsSchema.optional().describe("The latest heartbeat's; absent before the first."),
   })
   .meta({ id: 'NodeView' });

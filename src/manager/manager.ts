@@ -187,11 +187,18 @@ export class Manager {
     readonly committed: Resources;
     readonly taskCount: number;
     readonly stats?: NodeStats;
+    readonly flapping?: boolean;
   }[] {
     const { schedule, nodes } = this.#started();
     return schedule.snapshot().nodes.map(({ node, committed, taskCount }) => {
       const stats = nodes.statsOf(node.name);
-      return { node, committed, taskCount, ...(stats === undefined ? {} : { stats }) };
+      return {
+        node,
+        committed,
+        taskCount,
+        ...(stats === undefined ? {} : { stats }),
+        ...(nodes.isFlapping(node.name) ? { flapping: true } : {}),
+      };
     });
   }
 

@@ -2,6 +2,7 @@ import { CubeError, messageOf } from '../errors/cube-error.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
+import type { Random } from '../lib/random.ts';
 import {
   type Observation,
   PROTOCOL_VERSION,
@@ -24,6 +25,7 @@ import type { WorkerLink } from './worker-link.ts';
 export interface ConnectionOwner {
   readonly link: WorkerLink;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly limits: LivenessLimits;
   readonly reign: Reign;
@@ -79,6 +81,7 @@ export class NodeConnection {
     this.#connectLoop = new Loop({
       ...shared,
       name: `connect ${node}`,
+      random: owner.random,
       retryMsMax: owner.limits.heartbeatMs,
       pass: (signal) => this.#connect(signal),
     });

@@ -16,6 +16,7 @@ import type { LivenessLimits } from './judge-liveness.ts';
 import { judgeObservation, type ObservationContext } from './judge-observation.ts';
 import { LivenessLoop } from './liveness-loop.ts';
 import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
+import { NodeLosses } from './node-losses.ts';
 import { type HeldAttempt, type Orders, planOrders } from './plan-orders.ts';
 import { SeedLoop } from './seed-loop.ts';
 import { settleList } from './settle-list.ts';
@@ -41,6 +42,7 @@ const OBSERVED_INTERVAL_MS = 5000;
 export class NodeSupervisor implements ConnectionOwner {
   readonly link: WorkerLink;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly limits: LivenessLimits;
   readonly reign: Reign;
@@ -48,6 +50,7 @@ export class NodeSupervisor implements ConnectionOwner {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #liveness: LivenessLoop;
   readonly #seeds: SeedLoop;
+  readonly #losses: NodeLosses;
   readonly #observedAt = new Map<string, number>();
   /** Nodes whose full lists are being recorded. */
   readonly #settling = new Set<string>();
@@ -57,9 +60,11 @@ export class NodeSupervisor implements ConnectionOwner {
     this.#options = options;
     this.link = options.link;
     this.clock = options.clock;
+    this.random = options.random;
     this.logger = options.logger;
     this.limits = options.limits;
     this.reign = options.reign;
+    this.#losses = new NodeLosses(options.clock);
     this.#liveness = new LivenessLoop({ ...options, connections: this.#connections });
     this.#seeds = new SeedLoop({
       ...options,
@@ -100,6 +105,11 @@ export class NodeSupervisor implements ConnectionOwner {
     return this.#connections.get(node)?.stats;
   }
 
+  /** Whether it comes and goes. */
+  isFlapping(node: string): boolean {
+    return this.#losses.isFlapping(node);
+  }
+
   /** Takes note of what has become durable: new orders, or another address. */
   onPublished({ event, task, taskBefore, node, nodeBefore }: AppliedEvent): void {
     if (event.taskId !== undefined) {
@@ -113,7 +123,15 @@ export class NodeSupervisor implements ConnectionOwner {
       if (isBack || event.facts?.address !== undefined) {
         this.#connections.get(node.name)?.reconnect();
       }
+      if (nodeBefore.liveness === 'up' && node.liveness !== 'up') this.#noteLoss(node.name);
     }
+  }
+
+  #noteLoss(node: string): void {
+    const wasFlapping = this.isFlapping(node);
+    this.#losses.note(node);
+    if (wasFlapping || !this.isFlapping(node)) return;
+    this.logger.warn({ node }, 'The node is flapping: look at its network, and at its load.');
   }
 
   /** @throws CubeError `wrong-cluster`, when a worker belongs to another one. */
@@ -198,8 +216,10 @@ export class NodeSupervisor implements ConnectionOwner {
     if (known === undefined) return;
     // Silence that has just been broken is judged at once, not at the next round.
     if (known.liveness !== 'up') this.#liveness.nudge();
+    // What is only measured is not worth the last room of a disk.
+    const mayObserve = committer.problem === undefined && this.#mayObserve(node);
     const drafts = judgeHeartbeat(known, { stats, runtimes }).filter(
-      ({ type }) => type !== 'node-observed' || this.#mayObserve(node),
+      ({ type }) => type !== 'node-observed' || mayObserve,
     );
     if (drafts.length === 0) return;
     if (drafts.some(({ type }) => type === 'node-observed')) {

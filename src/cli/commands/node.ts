@@ -7,30 +7,39 @@ import { formatBytes } from '../../task/quantity.ts';
 import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, once } from '../command-context.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { parseMoment } from '../parse-moment.ts';
 import { formatTable } from '../table.ts';
 import { commandName } from '../typed-command.ts';
 
 const HELP = `
 CPU, MEMORY and DISK are promised / used / there. Promised is the sum of what unfinished tasks
-ask for; used is measured.
+ask for; used is measured. A node that is flapping was lost three times or more within ten
+minutes.
 
 Examples:
   cube node
-  cube node --json`;
+  cube node --json
+  cube node --at "10 minutes ago"`;
+
+interface NodeFlags extends ManagerFlags {
+  readonly at?: string;
+}
 
 /** `cube node`: the machines, whether they answer, and what is left on them. */
 export function defineNode(program: Command, context: CommandContext): void {
   const command = program
     .command('node')
     .description('list the nodes')
-    .argument('[node]', 'the name of one');
+    .argument('[node]', 'the name of one')
+    .addOption(once('--at <moment>', 'as it was then: "10 minutes ago", 03:00, a revision'));
   addManagerOptions(command).addHelpText('after', HELP);
-  command.action(async (name: string | undefined, flags: ManagerFlags) => {
+  command.action(async (name: string | undefined, flags: NodeFlags) => {
     const { io } = context;
+    const at = flags.at === undefined ? undefined : parseMoment('--at', flags.at, io.clock.now());
     const client = await connect(io, flags);
-    const all = await client.nodes();
+    const all = await client.nodes({ at });
     const nodes = name === undefined ? all : [findNode(all, name)];
     if (flags.json === true) {
       return io.stdout.write(toJson(name === undefined ? nodes : nodes[0]));
@@ -80,15 +89,16 @@ function formatNodes(io: CliIo, nodes: readonly NodeReply[]): string {
     paint: (text, { title, row }) => {
       if (row === -1) return colors.bold(text);
       if (title !== 'STATE') return text;
+      if (text.includes('flapping')) return colors.yellow(text);
       return text.startsWith('up') ? colors.green(text) : colors.red(text);
     },
   });
 }
 
-/** `up`, `down since 3m: no heartbeat`. */
+/** `up`, `up (flapping)`, `down since 3m: no heartbeat`. */
 export function describeNodeState(node: NodeReply, now: number): string {
-  const state = nodeState(node);
-  if (state === 'up' || state === 'draining') return state;
+  const state = `${nodeState(node)}${node.flapping === true ? ' (flapping)' : ''}`;
+  if (node.liveness === 'up') return state;
   const since = `${state} since ${formatAge(node.livenessSince, now)}`;
   return node.livenessReason === undefined ? since : `${since}: ${node.livenessReason}`;
 }
@@ -98,7 +108,8 @@ function amounts(
   resource: 'cpu' | 'memory' | 'disk',
   format: (amount: number) => string,
 ): string {
-  const used = node.stats?.used[resource];
+  // Of the past there is what the log tells, which is what the scheduler went by.
+  const used = (node.stats?.used ?? node.observed)?.[resource];
   return [node.committed[resource], used, node.capacity[resource]]
     .map((amount) => (amount === undefined ? '?' : format(amount)))
     .join('/');

@@ -72,7 +72,7 @@ export const linkBugs: readonly PlantedBug[] = [
   },
   {
     name: 'forgotten stop: orders to stop are not sent',
-    checks: ['stop-wins'],
+    checks: ['stop-wins', 'no-unknown'],
     seedCountMax: 5,
     plant: () => ({
       link: (link) =>

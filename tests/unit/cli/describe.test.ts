@@ -21,7 +21,13 @@ describe('the state of a task', () => {
     [{ state: 'scheduled', progress: 'pulling nginx, 43 %' }, 'scheduled: pulling nginx, 43 %'],
     [{ state: 'running' }, 'running'],
     [{ state: 'running', health: 'unhealthy' }, 'running (unhealthy)'],
+    [{ state: 'running', progress: 'paused from outside' }, 'running: paused from outside'],
     [{ state: 'running', desired: 'stopped' }, 'running: stopping'],
+    [
+      { state: 'running', desired: 'stopped', progress: 'stuck: It hangs in the kernel.' },
+      'running: stopping (stuck: It hangs in the kernel)',
+    ],
+    [{ state: 'scheduled', desired: 'stopped', progress: 'pulling' }, 'scheduled: stopping'],
     [{ state: 'completed', exitCode: 0, reason: { code: 'exited', message: 'E.' } }, 'completed'],
     [
       { state: 'completed', reason: { code: 'stopped-by-user', message: 'S.' } },
@@ -64,6 +70,7 @@ describe('the state of a task', () => {
 test('the state of a node has its age and its reason', () => {
   expect(describeNodeState(nodeReplyOf(), now)).toBe('up');
   expect(describeNodeState(nodeReplyOf({ draining: true }), now)).toBe('draining');
+  expect(describeNodeState(nodeReplyOf({ flapping: true }), now)).toBe('up (flapping)');
   const silent = nodeReplyOf({ liveness: 'unreachable', livenessReason: 'the stream broke off' });
   expect(describeNodeState(silent, now)).toBe('unreachable since 60s: the stream broke off');
 });

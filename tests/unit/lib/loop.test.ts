@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noopLogger } from '../../../src/lib/logger.ts';
 import { Loop } from '../../../src/lib/loop.ts';
+import type { Random } from '../../../src/lib/random.ts';
 import { drain, VirtualClock } from '../../../src/simulation/virtual-clock.ts';
 
 function makeLoop(
@@ -9,6 +10,7 @@ function makeLoop(
     readonly intervalMs?: number;
     readonly retryMs?: number;
     readonly retryMsMax?: number;
+    readonly random?: Random;
   } = {},
 ) {
   const clock = new VirtualClock();
@@ -111,6 +113,23 @@ describe('loop', () => {
       parts.loop.nudge();
     }
     expect(at.slice(0, 5)).toEqual([0, 100, 300, 700, 1100]);
+  });
+
+  it('shortens the pauses by up to half where it may, so that many do not come in step', async () => {
+    const at: number[] = [];
+    const draws = [0, 0.5, 0.999];
+    const parts = makeLoop(
+      () => {
+        at.push(parts.clock.monotonic());
+        throw new Error('as planned');
+      },
+      { retryMs: 100, random: { next: () => draws.shift() ?? 0, uuid: () => '' } },
+    );
+    parts.loop.nudge();
+    await parts.clock.advance(100);
+    await parts.clock.advance(150);
+    await parts.clock.advance(201);
+    expect(at.map(Math.round)).toEqual([0, 100, 250, 450]);
   });
 
   it('begins with short pauses again after a pass that succeeded', async () => {
