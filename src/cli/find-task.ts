@@ -1,4 +1,4 @@
-import type { CallOptions, CubeClient } from '../client/cube-client.ts';
+import type { CubeClient, PastOptions } from '../client/cube-client.ts';
 import { CubeError } from '../errors/cube-error.ts';
 import { quoteText } from '../errors/describe-value.ts';
 import type { TaskReply } from '../link/replies.ts';
@@ -21,7 +21,7 @@ const LISTED_MAX = 5;
 export async function findTasks(
   client: CubeClient,
   word: string,
-  call: CallOptions = {},
+  call: PastOptions = {},
 ): Promise<readonly TaskReply[]> {
   if (UUID.test(word)) return [await client.get(word.toLowerCase(), call)];
   const named = await Array.fromAsync(client.list({ name: word }, call));
@@ -41,7 +41,7 @@ export async function findTasks(
 export async function findTask(
   client: CubeClient,
   word: string,
-  call: CallOptions = {},
+  call: PastOptions = {},
 ): Promise<TaskReply> {
   const tasks = await findTasks(client, word, call);
   const [task] = tasks;
@@ -52,7 +52,7 @@ export async function findTask(
 async function findByPrefix(
   client: CubeClient,
   prefix: string,
-  call: CallOptions,
+  call: PastOptions,
 ): Promise<readonly TaskReply[]> {
   const found: TaskReply[] = [];
   for await (const task of client.list({}, call)) {

@@ -70,6 +70,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print what has happened, and what happens',
     load: async () => (await import('./commands/events.ts')).defineEvents,
   },
+  diff: {
+    summary: 'tell what changed between two moments',
+    load: async () => (await import('./commands/diff.ts')).defineDiff,
+  },
   explain: {
     summary: 'tell why a task runs where it runs, or why it does not',
     load: async () => (await import('./commands/explain.ts')).defineExplain,

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { eventSchema } from '../event/event.ts';
 import { type LogLine, type LogOptions, logLineSchema } from '../link/protocol.ts';
 import {
+  type DifferenceReply,
+  differenceSchema,
   type ExplanationReply,
   explanationSchema,
   type ManagerStatusReply,
@@ -16,7 +18,10 @@ import { taskSchema } from '../task/task.ts';
 import type { TaskSpecInput } from '../task/task-spec.ts';
 import type { TaskState } from '../task/task-state.ts';
 import { type ClientOptions, createConnection } from './connection.ts';
-import { type EventOptions, type EventReply, followEvents } from './event-stream.ts';
+import { type EventOptions, type EventReply, followEvents, type Moment } from './event-stream.ts';
+
+export type { Moment } from './event-stream.ts';
+
 import { openJsonLines } from './line-stream.ts';
 import { LOG_IDLE_MS, logQuery } from './log-query.ts';
 import { requestJson } from './request.ts';
@@ -48,7 +53,14 @@ export interface TaskFilter {
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
+export interface PastOptions extends CallOptions {
+  /** As it was then. Default: now. */
+  readonly at?: Moment | undefined;
+}
+
 export interface TaskPageQuery extends TaskFilter {
+  /** As it was then. Default: now. The next page wants the revision of the first. */
+  readonly at?: Moment | undefined;
   /** 1 to 1,000. Default 100. */
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
@@ -66,10 +78,10 @@ export interface CubeClient {
   submit(submission: SubmissionInput, options?: CallOptions): Promise<SubmittedReply>;
 
   /** @throws CubeError `not-found` or `pruned`. */
-  get(id: string, options?: CallOptions): Promise<TaskReply>;
+  get(id: string, options?: PastOptions): Promise<TaskReply>;
 
   /** Every task that the filter lets through, in the order of their submission, page by page. */
-  list(filter?: TaskFilter, options?: CallOptions): AsyncIterable<TaskReply>;
+  list(filter?: TaskFilter, options?: PastOptions): AsyncIterable<TaskReply>;
 
   /** One page of that list, with the revision from which `events` continues it. */
   listPage(query?: TaskPageQuery, options?: CallOptions): Promise<TaskPageReply>;
@@ -77,7 +89,10 @@ export interface CubeClient {
   /** Asks that a task runs no more; resolves when the wish is durable. May be repeated. */
   stop(id: string, options?: CallOptions): Promise<TaskReply>;
 
-  nodes(options?: CallOptions): Promise<readonly NodeReply[]>;
+  nodes(options?: PastOptions): Promise<readonly NodeReply[]>;
+
+  /** What is different at `to` (default: now) from what was at `from`. @throws CubeError `pruned`. */
+  difference(from: Moment, to?: Moment, options?: CallOptions): Promise<DifferenceReply>;
 
   /** How a task was placed, or why it is not. */
   placement(id: string, options?: CallOptions): Promise<ExplanationReply>;
@@ -110,8 +125,11 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
   const get = async <Schema extends z.ZodType>(
     path: string,
     schema: Schema,
-    { signal }: CallOptions = {},
-  ): Promise<z.output<Schema>> => (await requestJson(connection, { path, signal }, schema)).value;
+    { signal, at }: PastOptions = {},
+  ): Promise<z.output<Schema>> => {
+    const query = at === undefined ? [] : ([['at', String(at)]] as const);
+    return (await requestJson(connection, { path, query, signal }, schema)).value;
+  };
 
   const listPage: CubeClient['listPage'] = async (query = {}, { signal } = {}) => {
     const request = { path: '/tasks', query: toListQuery(query), signal };
@@ -130,12 +148,14 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
 
     get: (id, call) => get(taskPath(id), taskSchema, call),
 
-    async *list(filter = {}, call = {}) {
+    async *list(filter = {}, { at: moment, ...call } = {}) {
       let cursor: string | undefined;
+      let at = moment;
       do {
-        const page = await listPage({ ...filter, limit: PAGE_SIZE, cursor }, call);
+        const page = await listPage({ ...filter, limit: PAGE_SIZE, cursor, at }, call);
         yield* page.items;
         cursor = page.cursor;
+        if (moment !== undefined) at = page.revision;
       } while (cursor !== undefined);
     },
 
@@ -145,6 +165,13 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
     },
 
     nodes: async (call) => (await get('/nodes', nodeListSchema, call)).items,
+
+    async difference(from, to, { signal } = {}) {
+      const query: [string, string][] = [['from', String(from)]];
+      if (to !== undefined) query.push(['to', String(to)]);
+      const request = { path: '/diff', query, signal };
+      return (await requestJson(connection, request, differenceSchema)).value;
+    },
 
     placement: (id, call) => get(`${taskPath(id)}/placement`, explanationSchema, call),
 
@@ -173,5 +200,6 @@ function toListQuery(query: TaskPageQuery): readonly (readonly [string, string])
   }
   if (query.limit !== undefined) pairs.push(['limit', String(query.limit)]);
   if (query.cursor !== undefined) pairs.push(['cursor', query.cursor]);
+  if (query.at !== undefined) pairs.push(['at', String(query.at)]);
   return pairs;
 }

@@ -10,9 +10,15 @@ import { isConnectionLoss, openStream } from './request.ts';
 /** An event as the manager tells it: secrets are hidden. */
 export type EventReply = Readonly<z.output<typeof eventSchema>>;
 
+/** A moment that the event log still reaches: a revision, or a time by RFC 3339. */
+export type Moment = number | string;
+
 export interface EventOptions {
-  /** Begin after this revision. Default: with the oldest event that is kept. */
-  readonly after?: number | undefined;
+  /**
+   * Begin after this moment; of a time before the oldest event that is kept, with that one.
+   * Default: with the oldest.
+   */
+  readonly after?: Moment | undefined;
   /** Default true. False: end with the newest event that there is by now. */
   readonly follow?: boolean | undefined;
   readonly taskId?: string | undefined;
@@ -27,7 +33,7 @@ export interface Interruption {
   /** Why; absent when the manager simply ended the stream. */
   readonly error?: CubeError;
   /** The stream goes on after this revision, without a gap or a repeat; absent before the first. */
-  readonly after: number | undefined;
+  readonly after: Moment | undefined;
   readonly retryInMs: number;
 }
 
@@ -80,7 +86,7 @@ async function* openEvents(
   options: EventOptions,
   onOpen: () => void,
 ): AsyncGenerator<EventReply, void, undefined> {
-  let last = options.after ?? 0;
+  let last = typeof options.after === 'number' ? options.after : 0;
   let ready: EventReply[] = [];
   const parser = createParser({
     maxBufferSize: EVENT_LENGTH_MAX,

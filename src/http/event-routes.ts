@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CubeError } from '../errors/cube-error.ts';
+import { CubeError, isCubeError } from '../errors/cube-error.ts';
 import { describeValue } from '../errors/describe-value.ts';
 import { invalidInput } from '../errors/input-issues.ts';
 import { type CubeEvent, type EventType, eventSchema, eventTypes } from '../event/event.ts';
@@ -15,11 +15,16 @@ import { toEventReply } from './task-replies.ts';
 
 const HEARTBEAT_MS = 15_000;
 
-const AFTER_WANTED = 'a revision, which is a whole number from 0 on, or "oldest"';
+const AFTER_WANTED =
+  'a revision, which is a whole number from 0 on, a time such as 2030-01-31T03:00:00Z, or "oldest"';
 
-const revision = z
-  .union([z.literal('oldest'), z.string().regex(/^\d{1,15}$/)], AFTER_WANTED)
-  .transform((value) => (value === 'oldest' ? value : Number(value)));
+/** Text that is a revision becomes one; a time stays for the log to find. */
+const start = z
+  .union(
+    [z.literal('oldest'), z.string().regex(/^\d{1,15}$/), z.iso.datetime({ offset: true })],
+    AFTER_WANTED,
+  )
+  .transform((value) => (/^\d{1,15}$/.test(value) ? Number(value) : value));
 
 interface EventFilter {
   readonly task?: string | undefined;
@@ -38,9 +43,11 @@ export function eventRoute(service: ManagerService, clock: Clock = systemClock):
     access: 'token',
     summary: 'Events as Server-Sent Events from any revision on: no gap, no repeat.',
     query: {
-      after: revision
+      after: start
         .optional()
-        .describe('Begin after this revision, or with the oldest kept. Default: with new ones.'),
+        .describe(
+          'Begin after this revision or time, or with the oldest kept. Default: with new ones. Of a time before the oldest: with that.',
+        ),
       follow: flag.default(true).describe('False: end with the newest event there is by now.'),
       task: taskIdSchema.optional(),
       node: text(63).optional(),
@@ -58,7 +65,7 @@ export function eventRoute(service: ManagerService, clock: Clock = systemClock):
       const signal = openSignal();
       chooseMediaType(raw.headers.accept, ['text/event-stream']);
       const last = headerValues(raw, 'last-event-id').at(0);
-      const after = startOf(last ?? query.after, service);
+      const after = startOf(last ?? (await revisionOf(query.after, service)), service);
       const feed = new Feed(query, after);
       return sendStream(reply, bounded(service, { after, follow: query.follow, signal }), {
         mediaType: 'text/event-stream; charset=utf-8',
@@ -99,6 +106,21 @@ class Feed {
    */
   heartbeat(): string {
     return `: heartbeat\nid: ${this.#seen}\n\n`;
+  }
+}
+
+/** A time as the revision it had; all else as it is. */
+async function revisionOf(
+  given: string | number | undefined,
+  service: ManagerService,
+): Promise<string | number | undefined> {
+  if (typeof given !== 'string' || given === 'oldest') return given;
+  try {
+    return await service.history.resolve({ timeMs: Date.parse(given) });
+  } catch (error) {
+    // Whoever asks by time wants what there is of it.
+    if (isCubeError(error, 'pruned')) return 'oldest';
+    throw error;
   }
 }
 

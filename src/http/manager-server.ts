@@ -1,14 +1,15 @@
 import { parseInput } from '../errors/input-issues.ts';
 import { announcementSchema, joinReplySchema } from '../link/protocol.ts';
-import { managerStatusSchema, nodeListSchema } from '../link/replies.ts';
+import { differenceSchema, managerStatusSchema, nodeListSchema } from '../link/replies.ts';
 import { commonRoutes } from './common-routes.ts';
 import { eventRoute } from './event-routes.ts';
 import { addManagerMetrics } from './manager-metrics.ts';
 import type { ManagerService } from './manager-service.ts';
+import { moment } from './query.ts';
 import { type AnyRoute, defineRoute } from './route.ts';
 import { createHttpServer } from './server.ts';
 import { type HttpServer, type HttpServerOptions, metricsFor } from './server-options.ts';
-import { toNodeReply } from './task-replies.ts';
+import { toDifferenceReply, toNodeReply } from './task-replies.ts';
 import { taskRoutes } from './task-routes.ts';
 
 export interface ManagerServerOptions extends HttpServerOptions {
@@ -57,8 +58,32 @@ function nodeRoutes(service: ManagerService): readonly AnyRoute[] {
       path: '/nodes',
       access: 'token',
       summary: 'Every node, with what is promised and measured there.',
+      query: {
+        at: moment
+          .optional()
+          .describe('As they were then: a revision, or a time such as 2030-01-31T03:00:00Z.'),
+      },
       replies: { 200: { description: 'The nodes.', schema: nodeListSchema } },
-      handle: async () => ({ items: service.listNodes().map(toNodeReply) }),
+      handle: async ({ query: { at } }) => {
+        if (at === undefined) return { items: service.listNodes().map(toNodeReply) };
+        const { items, revision } = await service.history.listNodes(at);
+        return { items: items.map(toNodeReply), revision };
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/diff',
+      access: 'token',
+      summary: 'What is different at one moment from what was at another.',
+      query: {
+        from: moment.describe('A revision or a time.'),
+        to: moment.optional().describe('A revision or a time. Default: now.'),
+      },
+      replies: { 200: { description: 'What differs.', schema: differenceSchema } },
+      handle: async ({ query: { from, to } }) => {
+        const { revision } = service.status();
+        return toDifferenceReply(await service.history.difference(from, to ?? { revision }));
+      },
     }),
     defineRoute({
       method: 'POST',

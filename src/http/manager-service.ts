@@ -30,6 +30,9 @@ export interface ManagerService {
 
   listNodes(): readonly NodeView[];
 
+  /** What was, at any moment that the log still reaches. */
+  readonly history: HistoryService;
+
   /** How a task was placed, or why it is not, with the verdict on every node. */
   explain(id: string): Promise<Explanation>;
 
@@ -51,6 +54,39 @@ export interface ManagerService {
   join(announcement: Announcement): Promise<JoinReply>;
 
   status(): ManagerStatus;
+}
+
+/** A moment of the log: just after a revision, or at a wall time in milliseconds. */
+export type Moment = { readonly revision: number } | { readonly timeMs: number };
+
+/**
+ * The past. Every method throws CubeError `pruned`, when the log no longer reaches back so far, and
+ * `not-found` for a revision that is not there yet.
+ */
+export interface HistoryService {
+  /** The newest revision at a moment. */
+  resolve(moment: Moment): Promise<number>;
+
+  /** The revision of the page is that of the moment. */
+  listTasks(moment: Moment, query: TaskQuery): Promise<TaskPage>;
+
+  /** @throws CubeError `not-found`, when it was not there then. */
+  getTask(moment: Moment, id: string): Promise<TaskView>;
+
+  listNodes(
+    moment: Moment,
+  ): Promise<{ readonly items: readonly NodeView[]; readonly revision: number }>;
+
+  /** What is different at `to` from what was at `from`. */
+  difference(from: Moment, to: Moment): Promise<Difference>;
+}
+
+/** What differs between two revisions; a side is absent where the thing was not there. */
+export interface Difference {
+  readonly from: number;
+  readonly to: number;
+  readonly tasks: readonly { readonly from?: Task; readonly to?: Task }[];
+  readonly nodes: readonly { readonly from?: Node; readonly to?: Node }[];
 }
 
 /** Where a request came from, for the record of causes. */

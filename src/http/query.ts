@@ -56,3 +56,13 @@ export const labels: z.ZodType<Readonly<Record<string, string>>> = z
       }),
     ),
   );
+
+const MOMENT_WANTED =
+  'a revision, which is a whole number from 0 on, or a time such as 2030-01-31T03:00:00Z';
+
+/** A revision, or a time by RFC 3339 with its offset. */
+export const moment: z.ZodType<{ readonly revision: number } | { readonly timeMs: number }> = z
+  .union([z.string().regex(/^\d{1,15}$/), z.iso.datetime({ offset: true })], MOMENT_WANTED)
+  .transform((value) =>
+    /^\d{1,15}$/.test(value) ? { revision: Number(value) } : { timeMs: Date.parse(value) },
+  );

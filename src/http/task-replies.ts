@@ -1,6 +1,6 @@
 import type { CubeEvent } from '../event/event.ts';
 import { redactSpec, type Task } from '../task/task.ts';
-import type { NodeView, TaskView } from './manager-service.ts';
+import type { Difference, NodeView, TaskView } from './manager-service.ts';
 
 /*
  * Tasks and events come to the routes with their secrets. These functions are the only way out:
@@ -26,4 +26,16 @@ export function toEventReply(event: CubeEvent): object {
 /** A node as replies show it. */
 export function toNodeReply({ node, ...rest }: NodeView): object {
   return { ...node, ...rest };
+}
+
+/** Tasks that a difference shows at most. */
+const CHANGED_TASKS_MAX = 1000;
+
+/** A difference as replies show it: with so many tasks, and the number of all. */
+export function toDifferenceReply({ tasks, ...difference }: Difference): object {
+  const items = tasks.slice(0, CHANGED_TASKS_MAX).map(({ from, to }) => ({
+    ...(from === undefined ? {} : { from: toTaskReply(from) }),
+    ...(to === undefined ? {} : { to: toTaskReply(to) }),
+  }));
+  return { ...difference, tasks: items, changedTaskCount: tasks.length };
 }

@@ -7,7 +7,7 @@ import { taskSchema } from '../task/task.ts';
 import { taskStates } from '../task/task-state.ts';
 import { logFormat, logParameters, logReply, toLogOptions } from './log-stream.ts';
 import type { ManagerService } from './manager-service.ts';
-import { labels, severalOf, text, wholeNumber } from './query.ts';
+import { labels, moment, severalOf, text, wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import { sendStream } from './stream.ts';
 import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
@@ -16,6 +16,9 @@ import { toEventReply, toTaskReply, toTaskViewReply } from './task-replies.ts';
 const params = { id: taskIdSchema };
 
 const taskReply = { description: 'The task.', schema: taskSchema };
+
+const AT =
+  'As it was then: a revision, or a time such as 2030-01-31T03:00:00Z. Give each page the revision of the first.';
 
 /** How long a stream's head waits for a first line, so that an early failure is a proper error. */
 const LOG_GRACE_MS = 250;
@@ -70,15 +73,20 @@ function listRoute(service: ManagerService): AnyRoute {
       label: labels.optional(),
       limit: wholeNumber(1, 1000).default(100),
       cursor: text(8192).optional(),
+      at: moment.optional().describe(AT),
     },
     replies: { 200: { description: 'A page.', schema: taskPageSchema } },
-    handle: async ({ query: { state, label, ...query } }) => {
-      const page = await service.listTasks({
+    handle: async ({ query: { state, label, at, ...query } }) => {
+      const filter = {
         ...withoutUndefined(query),
         limit: query.limit,
         ...(state === undefined ? {} : { states: state }),
         ...(label === undefined ? {} : { labels: label }),
-      });
+      };
+      const { history } = service;
+      const page = await (at === undefined
+        ? service.listTasks(filter)
+        : history.listTasks(at, filter));
       return { ...page, items: page.items.map(toTaskViewReply) };
     },
   });
@@ -102,8 +110,12 @@ function oneTaskRoutes(
       access: 'token',
       summary: 'One task.',
       params,
+      query: { at: moment.optional().describe(AT) },
       replies: { 200: taskReply },
-      handle: async ({ params: { id } }) => toTaskViewReply(await service.getTask(id)),
+      handle: async ({ params: { id }, query: { at } }) =>
+        toTaskViewReply(
+          await (at === undefined ? service.getTask(id) : service.history.getTask(at, id)),
+        ),
     }),
     defineRoute({
       method: 'DELETE',

@@ -41,8 +41,26 @@ export type NodeReply = Readonly<z.output<typeof nodeReplySchema>>;
 
 /** Every node: GET /nodes. */
 export const nodeListSchema = z
-  .object({ items: z.array(nodeReplySchema) })
+  .object({
+    items: z.array(nodeReplySchema),
+    revision: z.int().optional().describe('Of the moment that was asked for; absent for now.'),
+  })
   .meta({ id: 'NodeList' });
+
+/** What differs between two moments: GET /diff. */
+export const differenceSchema = z
+  .object({
+    from: z.int().describe('The revision of the first moment.'),
+    to: z.int().describe('That of the second.'),
+    tasks: z
+      .array(z.object({ from: taskSchema.optional(), to: taskSchema.optional() }))
+      .describe('A side is absent where the task was not there. At most 1,000.'),
+    changedTaskCount: z.int().describe('How many tasks differ, shown or not.'),
+    nodes: z.array(z.object({ from: nodeSchema.optional(), to: nodeSchema.optional() })),
+  })
+  .meta({ id: 'Difference' });
+
+export type DifferenceReply = Readonly<z.output<typeof differenceSchema>>;
 
 /** How a task was placed, or why it is not: GET /tasks/{id}/placement. */
 export const explanationSchema = z

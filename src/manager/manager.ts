@@ -10,7 +10,7 @@ import {
 } from '../link/protocol.ts';
 import type { Node, NodeStats, Resources } from '../node/node.ts';
 import { ManagerRepository, type Reign } from '../store/manager-repository.ts';
-import { isFinal, isPlaced, type Task } from '../task/task.ts';
+import { isFinal, type Task } from '../task/task.ts';
 import type { TaskSpec } from '../task/task-spec.ts';
 import type { TaskState } from '../task/task-state.ts';
 import { AttemptTimes } from './attempt-times.ts';
@@ -19,6 +19,7 @@ import { type AppliedEvent, ClusterState } from './cluster-state.ts';
 import { Committer } from './committer.ts';
 import { EventLog } from './event-log.ts';
 import { explainTask, type TaskExplanation, walkBack } from './explain.ts';
+import { History } from './history.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
 import {
   type CompiledManagerOptions,
@@ -29,12 +30,9 @@ import { NodeSupervisor } from './node-supervisor.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
 import { assertSameSpec, stopDrafts, submitDraft } from './submit.ts';
+import { type TaskWithAge, withAge } from './task-age.ts';
 
-/** A task, with the time since when nothing is known of it, if its node is silent. */
-export interface TaskWithAge {
-  readonly task: Task;
-  readonly observedAt?: string;
-}
+export type { TaskWithAge } from './task-age.ts';
 
 /** What exists only between start and stop. */
 interface Parts {
@@ -42,6 +40,7 @@ interface Parts {
   readonly state: ClusterState;
   readonly committer: Committer;
   readonly log: EventLog;
+  readonly history: History;
   readonly times: AttemptTimes;
   readonly schedule: ScheduleLoop;
   readonly nodes: NodeSupervisor;
@@ -79,6 +78,7 @@ export class Manager {
     const times = new AttemptTimes(clock);
     for (const task of state.tasks()) times.note(task);
     const log = new EventLog(state, this.#repository);
+    const history = new History(state, this.#repository);
     const committer = new Committer({
       state,
       repository: this.#repository,
@@ -103,7 +103,8 @@ export class Manager {
     });
     this.#storeBytes = await this.#repository.sizeBytes();
     const startedAt = timestamp(clock);
-    this.#parts = { reign, state, committer, log, times, schedule, nodes, retention, startedAt };
+    const loops = { schedule, nodes, retention };
+    this.#parts = { reign, state, committer, log, history, times, ...loops, startedAt };
     schedule.start();
     nodes.start();
     retention.start();
@@ -121,7 +122,11 @@ export class Manager {
     await parts.committer.close();
   }
 
-  /** Accepts a task; resolves when it is durable. @throws CubeError `conflict` or `pruned`. */
+  /**
+   * Accepts a task; resolves when it is durable.
+   *
+   * @throws CubeError `conflict` or `pruned`.
+   */
   async submit(
     submission: { readonly id?: string | undefined; readonly spec: TaskSpec },
     origin: { readonly requestId: string },
@@ -200,6 +205,11 @@ export class Manager {
         ...(nodes.isFlapping(node.name) ? { flapping: true } : {}),
       };
     });
+  }
+
+  /** What was, at any moment that the log still reaches. */
+  get history(): History {
+    return this.#started().history;
   }
 
   /** How a task was placed, or why it is not, with the verdict on every node. */
@@ -313,10 +323,8 @@ export class Manager {
   }
 
   #withAge(task: Task): TaskWithAge {
-    const { state } = this.#started();
-    const node = task.status.node === undefined ? undefined : state.findNode(task.status.node);
-    const isSilent = isPlaced(task) && node !== undefined && node.liveness !== 'up';
-    return isSilent ? { task, observedAt: node.livenessSince } : { task };
+    const { node } = task.status;
+    return withAge(task, node === undefined ? undefined : this.#started().state.findNode(node));
   }
 
   #publish(group: readonly AppliedEvent[]): void {

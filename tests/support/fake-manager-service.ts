@@ -3,6 +3,7 @@ import { CubeError } from '../../src/errors/cube-error.ts';
 import type { CubeEvent } from '../../src/event/event.ts';
 import type {
   Explanation,
+  HistoryService,
   ManagerService,
   ManagerStatus,
   NodeView,
@@ -29,6 +30,14 @@ export function aborted(signal: AbortSignal): Promise<void> {
 
 /** A manager that keeps its tasks in a map and runs none: enough to stand behind the routes. */
 export class FakeManagerService implements ManagerService {
+  /** Nothing ever changes here: the past is as the present. */
+  readonly history: HistoryService = {
+    resolve: async (moment) => ('revision' in moment ? moment.revision : this.floor),
+    listTasks: (_, query) => this.listTasks(query),
+    getTask: (_, id) => this.getTask(id),
+    listNodes: async () => ({ items: this.listNodes(), revision: this.status().revision }),
+    difference: async () => ({ from: this.floor, to: this.floor, tasks: [], nodes: [] }),
+  };
   readonly tasks = new Map<string, Task>();
   readonly log: CubeEvent[] = [];
   readonly origins: RequestOrigin[] = [];

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import type { CubeClient } from '../../client/cube-client.ts';
+import type { CubeClient, Moment } from '../../client/cube-client.ts';
 import type { EventReply, Interruption } from '../../client/event-stream.ts';
 import { CubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { formatPort, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
+import { parseMoment } from '../parse-moment.ts';
 import { toPlainJson, toPlainText } from '../plain-text.ts';
 
 interface EventFlags extends ManagerFlags {
@@ -13,6 +14,7 @@ interface EventFlags extends ManagerFlags {
   readonly task?: string;
   readonly node?: string;
   readonly after?: string;
+  readonly since?: string;
 }
 
 const HELP = `
@@ -22,6 +24,7 @@ the last revision seen goes on without a gap or a repeat.
 
 Examples:
   cube events --task web
+  cube events --since "10 minutes ago" --node worker-1
   cube events --follow
   cube events --follow --after 120 --json`;
 
@@ -33,11 +36,12 @@ export function defineEvents(program: Command, context: CommandContext): void {
     .option('-f, --follow', 'go on with new events')
     .addOption(once('--task <task>', 'only events of this task'))
     .addOption(once('--node <node>', 'only events of this node'))
-    .addOption(once('--after <revision>', 'only events after this revision'));
+    .addOption(once('--after <revision>', 'only events after this revision'))
+    .addOption(once('--since <moment>', 'only events since then: "10 minutes ago", 03:00'));
   addManagerOptions(command).addHelpText('after', HELP);
   command.action(async (flags: EventFlags) => {
     const { io } = context;
-    const after = flags.after === undefined ? undefined : parseRevision(flags.after);
+    const after = startOf(flags, io.clock.now());
     const client = await connect(io, flags);
     const taskId = await findTaskId(client, flags.task);
     const follow = flags.follow === true;
@@ -55,9 +59,17 @@ export function defineEvents(program: Command, context: CommandContext): void {
   });
 }
 
+function startOf({ after, since }: EventFlags, nowMs: number): Moment | undefined {
+  if (after !== undefined && since !== undefined) {
+    throw new CubeError('configuration', 'Give either --after or --since.');
+  }
+  if (since !== undefined) return parseMoment('--since', since, nowMs);
+  return after === undefined ? undefined : parseRevision(after);
+}
+
 function describeInterruption({ error, after }: Interruption): string {
   const why = error === undefined ? 'The manager ended the stream.' : error.message;
-  const where = after === undefined ? '' : ` after revision ${after}`;
+  const where = typeof after === 'number' ? ` after revision ${after}` : '';
   return `cube: ${toPlainText(why)} Going on${where} …\n`;
 }
 

@@ -7,8 +7,9 @@ import { formatBytes } from '../../task/quantity.ts';
 import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, once } from '../command-context.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { parseMoment } from '../parse-moment.ts';
 import { formatTable } from '../table.ts';
 import { commandName } from '../typed-command.ts';
 
@@ -19,19 +20,26 @@ minutes.
 
 Examples:
   cube node
-  cube node --json`;
+  cube node --json
+  cube node --at "10 minutes ago"`;
+
+interface NodeFlags extends ManagerFlags {
+  readonly at?: string;
+}
 
 /** `cube node`: the machines, whether they answer, and what is left on them. */
 export function defineNode(program: Command, context: CommandContext): void {
   const command = program
     .command('node')
     .description('list the nodes')
-    .argument('[node]', 'the name of one');
+    .argument('[node]', 'the name of one')
+    .addOption(once('--at <moment>', 'as it was then: "10 minutes ago", 03:00, a revision'));
   addManagerOptions(command).addHelpText('after', HELP);
-  command.action(async (name: string | undefined, flags: ManagerFlags) => {
+  command.action(async (name: string | undefined, flags: NodeFlags) => {
     const { io } = context;
+    const at = flags.at === undefined ? undefined : parseMoment('--at', flags.at, io.clock.now());
     const client = await connect(io, flags);
-    const all = await client.nodes();
+    const all = await client.nodes({ at });
     const nodes = name === undefined ? all : [findNode(all, name)];
     if (flags.json === true) {
       return io.stdout.write(toJson(name === undefined ? nodes : nodes[0]));
@@ -100,7 +108,8 @@ function amounts(
   resource: 'cpu' | 'memory' | 'disk',
   format: (amount: number) => string,
 ): string {
-  const used = node.stats?.used[resource];
+  // Of the past there is what the log tells, which is what the scheduler went by.
+  const used = (node.stats?.used ?? node.observed)?.[resource];
   return [node.committed[resource], used, node.capacity[resource]]
     .map((amount) => (amount === undefined ? '?' : format(amount)))
     .join('/');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CubeClient, TaskFilter } from '../../client/cube-client.ts';
+import type { CubeClient, Moment, TaskFilter } from '../../client/cube-client.ts';
 import { CubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
 import { suggest } from '../../errors/suggest.ts';
@@ -11,6 +11,7 @@ import { type Colors, createColors } from '../colors.ts';
 import { type CommandContext, once, repeated } from '../command-context.ts';
 import { describeState, formatPorts, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { parseMoment } from '../parse-moment.ts';
 import { shorten } from '../plain-text.ts';
 import { formatTable } from '../table.ts';
 import { commandName } from '../typed-command.ts';
@@ -21,6 +22,7 @@ interface StatusFlags extends ManagerFlags {
   readonly node?: string;
   readonly label?: readonly string[];
   readonly all?: boolean;
+  readonly at?: string;
 }
 
 /** Ended tasks that are shown unless all are asked for. */
@@ -33,7 +35,8 @@ A task on a node that is silent is shown as unknown, and since when.
 Examples:
   cube status
   cube status web
-  cube status --state running --node worker-1 --json`;
+  cube status --state running --node worker-1 --json
+  cube status --at "10 minutes ago"       as it was then; also 03:00, or a revision`;
 
 /** `cube status`: what there is, in which state, and what it waits for. */
 export function defineStatus(program: Command, context: CommandContext): void {
@@ -47,18 +50,21 @@ export function defineStatus(program: Command, context: CommandContext): void {
     .addOption(once('--name <name>', 'only tasks with this name'))
     .addOption(once('--node <node>', 'only tasks on this node'))
     .addOption(repeated('--label <key=value>', 'only tasks with this label'))
-    .option('-a, --all', 'show every task that has ended');
+    .option('-a, --all', 'show every task that has ended')
+    .addOption(once('--at <moment>', 'as it was then: "10 minutes ago", 03:00, a revision'));
   addManagerOptions(command).addHelpText('after', HELP);
   command.action(async (word: string | undefined, flags: StatusFlags) => {
     const { io } = context;
     const filter = toFilter(flags);
+    const at = flags.at === undefined ? undefined : parseMoment('--at', flags.at, io.clock.now());
     const client = await connect(io, flags);
-    const { tasks, hiddenCount } = await read(client, { word, filter, all: flags.all === true });
+    const all = flags.all === true;
+    const { tasks, hiddenCount } = await read(client, { word, filter, all, at });
     if (flags.json === true) {
       await io.stdout.write(toJson(word === undefined ? tasks : (tasks.at(-1) ?? null)));
       return;
     }
-    await show(io, tasks);
+    await show(io, tasks, at);
     if (hiddenCount > 0) {
       const cube = commandName(io.environment);
       await io.stderr.write(`${hiddenCount} more have ended: "${cube} status --all" shows them.\n`);
@@ -70,19 +76,20 @@ interface Question {
   readonly word: string | undefined;
   readonly filter: TaskFilter;
   readonly all: boolean;
+  readonly at: Moment | undefined;
 }
 
 async function read(
   client: CubeClient,
   question: Question,
 ): Promise<{ readonly tasks: readonly TaskReply[]; readonly hiddenCount: number }> {
-  const { word, filter, all } = question;
+  const { word, filter, all, at } = question;
   if (word !== undefined) {
     const { findTasks } = await import('../find-task.ts');
-    return { tasks: await findTasks(client, word), hiddenCount: 0 };
+    return { tasks: await findTasks(client, word, { at }), hiddenCount: 0 };
   }
   const { isFinal } = await import('../../task/task.ts');
-  const tasks = await Array.fromAsync(client.list(filter));
+  const tasks = await Array.fromAsync(client.list(filter, { at }));
   const ended = tasks.filter(isFinal);
   const isFiltered = Object.values(filter).some((value) => value !== undefined);
   if (all || isFiltered || ended.length <= ENDED_SHOWN) return { tasks, hiddenCount: 0 };
@@ -116,21 +123,26 @@ function parseLabel(text: string): readonly [string, string] {
   });
 }
 
-async function show(io: CliIo, tasks: readonly TaskReply[]): Promise<void> {
+async function show(io: CliIo, tasks: readonly TaskReply[], at: Moment | undefined): Promise<void> {
+  if (tasks.length === 0 && at !== undefined) {
+    await io.stderr.write('There were no tasks then.\n');
+    return;
+  }
   if (tasks.length === 0) {
     const cube = commandName(io.environment);
     await io.stderr.write(`No tasks. Run one: ${cube} run --name job -- sleep 600\n`);
     return;
   }
-  await io.stdout.write(formatTasks(io, tasks));
+  // Ages are those of then too; of a revision the moment is not known, and they are those of now.
+  const now = typeof at === 'string' ? Date.parse(at) : io.clock.now();
+  await io.stdout.write(formatTasks(io, tasks, now));
 }
 
 /** Longer words than these are for "cube inspect" and "cube explain". */
 const STATE_WIDTH_MAX = 90;
 
 /** The table of tasks, in the order given. */
-export function formatTasks(io: CliIo, tasks: readonly TaskReply[]): string {
-  const now = io.clock.now();
+export function formatTasks(io: CliIo, tasks: readonly TaskReply[], now = io.clock.now()): string {
   const colors = createColors(io.stdout, io.environment);
   const columns = [
     { title: 'ID' },

@@ -24,6 +24,7 @@ describe('the description of the API', () => {
     expect(description.openapi).toBe('3.1.0');
     expect(pathsOf(description)).toEqual([
       'DELETE /tasks/{id}',
+      'GET /diff',
       'GET /events',
       'GET /healthz',
       'GET /metrics',
