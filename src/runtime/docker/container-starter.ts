@@ -2,6 +2,8 @@ import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { PublishedPort } from '../../task/port.ts';
+import { findPortHolder } from '../port-holder.ts';
 import type { InstanceSpec, InstanceStatus, StartOptions } from '../runtime.ts';
 import type { BindPolicy } from './bind-policy.ts';
 import { checkCommand } from './command-check.ts';
@@ -158,7 +160,7 @@ export class ContainerStarter {
   }
 
   async #run(container: ContainerFacts, { instance, shielded }: Run): Promise<void> {
-    const { engine, finder } = this.#options;
+    const { engine } = this.#options;
     const { spec } = instance;
     for (let tries = 1; ; tries += 1) {
       const reply = await engine.attempt<unknown>({
@@ -171,9 +173,18 @@ export class ContainerStarter {
       const canChoose = spec.ports.some(({ host }) => host === undefined);
       if (isAutomatic && canChoose && tries < AUTOMATIC_PORT_TRIES) continue;
       const port = isPortTaken(reply) ? takenPort(spec, reply) : undefined;
-      const holder = port === undefined ? undefined : await finder.findPublisher(port, shielded);
+      const holder = port === undefined ? undefined : await this.#findHolder(port, shielded);
       throw startError(spec, reply, holder);
     }
+  }
+
+  /** Who has the port, in words; undefined where that cannot be known. */
+  async #findHolder(port: PublishedPort, signal: AbortSignal): Promise<string | undefined> {
+    const { engine, finder } = this.#options;
+    const publisher = await finder.findPublisher(port.host, signal);
+    if (publisher !== undefined) return `the container ${publisher}`;
+    // What another machine holds is not in the tables of this one.
+    return engine.host.kind === 'socket' ? (await findPortHolder(port))?.program : undefined;
   }
 
   /** Removes what a failed start has left. */

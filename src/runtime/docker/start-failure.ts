@@ -1,4 +1,5 @@
 import { CubeError } from '../../errors/cube-error.ts';
+import type { PublishedPort } from '../../task/port.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
 import { type Refusal, refusalError, sentence } from './engine-error.ts';
 
@@ -24,24 +25,30 @@ export function isPortTaken(refusal: Refusal): boolean {
   return refusal.status >= 400 && PORT_TAKEN.test(refusal.message);
 }
 
-/** The host port of the spec that the refusal speaks of. */
-export function takenPort(spec: TaskSpec, refusal: Refusal): number | undefined {
+/** The port of the spec, with a host port of its own choice, that the refusal speaks of. */
+export function takenPort(spec: TaskSpec, refusal: Refusal): PublishedPort | undefined {
   const numbers = new Set([...refusal.message.matchAll(/:(\d{1,5})\b/g)].map((match) => match[1]));
-  return spec.ports.find(({ host }) => host !== undefined && numbers.has(String(host)))?.host;
+  for (const port of spec.ports) {
+    const { host } = port;
+    if (host !== undefined && numbers.has(String(host))) return { ...port, host };
+  }
+  return undefined;
 }
 
 /**
- * Why a container that was made could not be started; `holder` is the container that has its
- * port, where it is one.
+ * Why a container that was made could not be started; `holder` tells who has its port, where that
+ * is known.
  */
 export function startError(spec: TaskSpec, refusal: Refusal, holder?: string): CubeError {
   if (isPortTaken(refusal)) {
-    const port = takenPort(spec, refusal);
+    const port = takenPort(spec, refusal)?.host;
     const which = port === undefined ? 'A port' : `Port ${port}`;
-    const by = holder === undefined ? '' : ` by the container ${holder}`;
+    const by = holder === undefined ? '' : ` by ${holder}`;
     const message = `${which} of ${spec.name} is in use on this node${by}: ${sentence(refusal.message)}`;
     return new CubeError('port-taken', message, {
-      hint: 'Stop what uses it, choose another host port, or leave "host" out for a free one.',
+      hint: isLeaked(holder)
+        ? 'That proxy was left over by Docker, and no container is behind it: end it, or restart Docker.'
+        : 'Stop what uses it, choose another host port, or leave "host" out for a free one.',
     });
   }
   if (/cannot assign requested address/i.test(refusal.message)) {
@@ -53,6 +60,11 @@ export function startError(spec: TaskSpec, refusal: Refusal, holder?: string): C
     return commandError(spec, `was not found: ${sentence(refusal.message)}`);
   }
   return refusalError(`start ${spec.name}`, refusal);
+}
+
+/** The engine's proxy has the port, and the engine knows no container that publishes it. */
+function isLeaked(holder: string | undefined): boolean {
+  return holder !== undefined && /^pid \d+ \(docker-proxy\)$/.test(holder);
 }
 
 /** That the program of a spec cannot be run; `why` follows its name. */

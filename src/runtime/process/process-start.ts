@@ -4,12 +4,12 @@ import { CubeError, messageOf } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { PublishedPort } from '../../task/port.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
+import { findPortHolder } from '../port-holder.ts';
 import type { InstanceSpec } from '../runtime.ts';
 import { hasErrorCode } from './durable-file.ts';
 import type { InstanceDirectory, InstanceRecord } from './instance-directory.ts';
 import { sendSignal, toMark } from './marked-processes.ts';
 import { findStats, readRange } from './output-segments.ts';
-import { findPortHolder } from './port-holder.ts';
 import type { ProcessHost } from './process-host.ts';
 import {
   type InstanceContext,

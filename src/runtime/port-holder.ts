@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import type { PublishedPort } from '../../task/port.ts';
+import type { PublishedPort } from '../task/port.ts';
 
 /** Listening, in the kernel's table of TCP sockets. UDP sockets do not listen: bound is taken. */
 const TCP_LISTEN = '0A';
