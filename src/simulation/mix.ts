@@ -16,6 +16,8 @@ export interface Mix {
   readonly taskCount: number;
   readonly weather: NetworkWeather;
   readonly diskDelayMs: number;
+  /** How far the wall clock of a machine is off at most, in milliseconds, before any steps. */
+  readonly clockSkewMs: number;
   /** Shares of starts that are slow, fail, or succeed without anybody hearing of it. */
   readonly starts: { readonly slow: number; readonly fail: number; readonly unheard: number };
   readonly ignoresStop: number;
@@ -51,6 +53,7 @@ export function drawMix(seed: number): Mix {
       { events: 60, finished: 5 },
       { events: 300, finished: 1 },
     ]),
+    clockSkewMs: dice.pick([0, 1000, 365 * 86_400_000]),
     troubleMs: dice.pick([60_000, 180_000, 300_000]),
   };
 }

@@ -6,16 +6,17 @@ import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Transaction } from '../store/store.ts';
 import type { ClusterWatch } from './cluster/cluster-watch.ts';
 import type { PortPatches } from './cluster/port-patches.ts';
-import { MANAGER, SimulatedCluster } from './cluster/simulated-cluster.ts';
+import { SimulatedCluster } from './cluster/simulated-cluster.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults/faults.ts';
 import { History } from './history.ts';
 import { LivenessWatch } from './invariants/liveness-watch.ts';
 import { LogWatch } from './invariants/log-watch.ts';
+import { PaceWatch } from './invariants/pace-watch.ts';
 import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
 import { drawMix, type Mix } from './mix.ts';
-import { calm } from './network/simulated-network.ts';
+import { calm, MANAGER } from './network/simulated-network.ts';
 import { Situations } from './situations.ts';
 import { Clients } from './workload/clients.ts';
 import { drawBehaviour } from './workload/draw-spec.ts';
@@ -40,6 +41,7 @@ export class Simulation implements AsyncDisposable {
   readonly log = new LogWatch();
   readonly traffic: TrafficWatch;
   readonly liveness: LivenessWatch;
+  readonly pace: PaceWatch;
   readonly situations: Situations;
   readonly clients: Clients;
   readonly faults: Faults;
@@ -61,6 +63,7 @@ export class Simulation implements AsyncDisposable {
     this.history = new History(isTraced, now);
     this.traffic = new TrafficWatch(now);
     this.liveness = new LivenessWatch(now, mix.nodeTimeoutMs);
+    this.pace = new PaceWatch(now);
     this.situations = new Situations(log);
     this.#dice = new Dice(seed, 'steps');
     this.cluster = new SimulatedCluster({
@@ -81,19 +84,22 @@ export class Simulation implements AsyncDisposable {
       this.history.digestOnly(`${route.from} asks ${route.to}`);
       this.traffic.onRequest(route);
     };
+    this.cluster.network.onMishap = (mishap) => {
+      this.situations.count(
+        mishap === 'replies-cut'
+          ? 'a request was handled, and its reply broke off'
+          : 'a request was taken and never answered',
+      );
+    };
     const parts = { cluster: this.cluster, world, log, mix, situations: this.situations };
     this.clients = new Clients({ ...parts, dice: new Dice(seed, 'clients') });
     this.faults = new Faults({ ...parts, seed, skip }, (what) => this.history.record(what));
-    for (let number = 1; number <= mix.nodeCount; number += 1) {
-      this.cluster.addMachine(`n${number}`);
-      for (const { disk } of this.cluster.machines.values()) disk.delayMs = mix.diskDelayMs;
-    }
-    this.cluster.managerDisk.delayMs = mix.diskDelayMs;
+    this.#setUpMachines(seed);
   }
 
   get violations(): readonly string[] {
-    const { world, log, clients, traffic, liveness } = this;
-    const watches = [world, log, clients, traffic, liveness];
+    const { world, log, clients, traffic, liveness, pace } = this;
+    const watches = [world, log, clients, traffic, liveness, pace];
     return [...watches.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
 
@@ -143,6 +149,19 @@ export class Simulation implements AsyncDisposable {
     await this.cluster[Symbol.asyncDispose]();
   }
 
+  #setUpMachines(seed: number): void {
+    const { mix, cluster } = this;
+    const dice = new Dice(seed, 'machines');
+    const { clockSkewMs } = mix;
+    for (let number = 1; number <= mix.nodeCount; number += 1) cluster.addMachine(`n${number}`);
+    for (const { disk, clock } of cluster.machines.values()) {
+      disk.delayMs = mix.diskDelayMs;
+      clock.stepWall(dice.between(-clockSkewMs, clockSkewMs));
+    }
+    cluster.managerDisk.delayMs = mix.diskDelayMs;
+    cluster.managerClock.stepWall(dice.between(-clockSkewMs, clockSkewMs));
+  }
+
   #policy(seed: number): SimulatedPolicy {
     const dice = new Dice(seed, 'runtime');
     const context = { dice, mix: this.mix, isTrouble: () => this.isTrouble };
@@ -158,6 +177,7 @@ export class Simulation implements AsyncDisposable {
   #onWorld(record: SimulatedRecord): void {
     this.world.observe(record);
     this.situations.onWorld(record);
+    this.pace.onWorld(record);
     this.history.record(`world: ${JSON.stringify(record)}`);
   }
 
@@ -166,6 +186,7 @@ export class Simulation implements AsyncDisposable {
     this.log.onWritten(transaction);
     for (const event of this.log.events.slice(before)) {
       this.situations.onEvent(event);
+      this.pace.onEvent(event);
       // Two managers at once do not hear the same.
       if (!this.mix.faults.includes('manager-usurped')) this.liveness.onEvent(event);
       this.history.record(JSON.stringify(event));
@@ -187,6 +208,12 @@ export class Simulation implements AsyncDisposable {
         situations.onReport(item);
         liveness.onReport(worker);
       },
+      onStreamFate: (fate) =>
+        situations.count(
+          fate === 'stalled'
+            ? 'a stream stalled without closing'
+            : 'a stream ended before what was sent on it',
+        ),
       onTornWrite: (isMade) =>
         situations.count(
           isMade

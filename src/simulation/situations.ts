@@ -23,6 +23,10 @@ export const situationNames = [
   'a submission was repeated',
   'a submission of a pruned task was refused',
   'a follower lagged behind what is kept of the log',
+  'a request was handled, and its reply broke off',
+  'a request was taken and never answered',
+  'a stream stalled without closing',
+  'a stream ended before what was sent on it',
 ] as const;
 
 export type Situation = (typeof situationNames)[number];

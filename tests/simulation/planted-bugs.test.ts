@@ -3,6 +3,7 @@ import { checkSeed } from '../../src/simulation/batch/check-seed.ts';
 import type { PortPatches } from '../../src/simulation/cluster/port-patches.ts';
 import { diagnose } from '../../src/simulation/diagnosis/diagnose.ts';
 import { runSeed } from '../../src/simulation/run-seed.ts';
+import { clockBugs } from './planted/clock-bugs.ts';
 import { diskBugs } from './planted/disk-bugs.ts';
 import { linkBugs } from './planted/link-bugs.ts';
 import { otherBugs } from './planted/other-bugs.ts';
@@ -11,7 +12,7 @@ import { type PlantedBug, withMethods } from './planted/planted-bug.ts';
 // A checker that finds nothing proves nothing until it is seen to find something. Each bug here is
 // planted between a manager or worker and one of its ports, and must be found within few seeds.
 
-const bugs = [...diskBugs, ...linkBugs, ...otherBugs];
+const bugs = [...clockBugs, ...diskBugs, ...linkBugs, ...otherBugs];
 
 interface Found {
   readonly seed: number;
@@ -46,13 +47,14 @@ describe('a planted bug', () => {
   });
 
   it('is told with few of the faults that struck, and with what happened to its task', async () => {
-    const [seed, bug] = [8, linkBugs.find(({ checks }) => checks.includes('bounded'))];
-    const patches = bug?.plant() ?? {};
-    const told = await diagnose(seed, { patches, tryCountMax: 60 });
+    const bug = linkBugs.find(({ checks }) => checks.includes('bounded'));
+    const { seed = 0 } = (bug === undefined ? undefined : await find(bug)) ?? {};
+    const told = await diagnose(seed, { patches: bug?.plant() ?? {}, tryCountMax: 60 });
     expect(told?.violation).toMatch(/^\[bounded\]/);
-    expect(told?.faultCountBefore).toBeGreaterThan(told?.faults.length ?? 0);
-    expect(told?.faults.length).toBeLessThan(4);
-    expect(told?.trace.some((line) => line.includes('cut-one-way on n2'))).toBe(true);
-    expect(told?.trace.some((line) => line.includes('fault 1:'))).toBe(false);
+    const { faults = [], faultCountBefore = 0, trace = [] } = told ?? {};
+    expect(faultCountBefore).toBeGreaterThan(faults.length);
+    expect(faults.length).toBeLessThan(4);
+    const shown = trace.flatMap((line) => / fault (\d+): (\S+)/.exec(line)?.slice(1) ?? []);
+    expect(shown).toEqual(faults.flatMap(({ index, kind }) => [String(index), kind]));
   });
 });

@@ -15,6 +15,8 @@ import { allocatePorts, type PortBook } from './simulated-ports.ts';
 export interface SimulatedWorldOptions {
   /** The machines' own clock: instances start and end by it, whatever the workers' clocks say. */
   readonly clock: Clock;
+  /** The clock whose wall time a worker's runtimes show. Default: `clock`, for all alike. */
+  readonly clockOf?: (worker: string) => Clock;
   readonly random: Random;
   /** Default: `behaviourOfSpec`. */
   readonly policy?: SimulatedPolicy;
@@ -71,6 +73,7 @@ export interface SimulatedScope {
 export class SimulatedWorld {
   readonly clock: Clock;
   readonly history: SimulatedRecord[] = [];
+  readonly #clockOf: (worker: string) => Clock;
   readonly #random: Random;
   readonly #policy: SimulatedPolicy;
   readonly #observe: (record: SimulatedRecord) => void;
@@ -79,6 +82,7 @@ export class SimulatedWorld {
 
   constructor(options: SimulatedWorldOptions) {
     this.clock = options.clock;
+    this.#clockOf = options.clockOf ?? (() => options.clock);
     this.#random = options.random;
     this.#policy = options.policy ?? behaviourOfSpec;
     this.#observe = options.observe ?? ((record) => void this.history.push(record));
@@ -138,7 +142,7 @@ export class SimulatedWorld {
     instance.ports = allocatePorts(scope.ports, instance.spec, instanceName(instance.key));
     instance.phase = 'running';
     instance.startedAtMs = this.clock.monotonic();
-    instance.startedAt = timestamp(this.clock);
+    instance.startedAt = timestamp(this.#clockOf(scope.worker));
     scope.running.add(instance);
     this.#changed(scope, instance, { type: 'started', cause: 'runtime' });
     const { exit, outOfMemoryAfterMs } = instance.behaviour;
@@ -178,7 +182,7 @@ export class SimulatedWorld {
     instance.phase = 'ended';
     instance.end = { exitCode: end.exitCode, reason: end.reason };
     instance.finishedAtMs = this.clock.monotonic();
-    instance.finishedAt = timestamp(this.clock);
+    instance.finishedAt = timestamp(this.#clockOf(scope.worker));
     this.#cease(scope, instance);
     this.#changed(scope, instance, {
       type: 'ended',

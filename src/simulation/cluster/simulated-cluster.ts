@@ -1,6 +1,6 @@
 import type { CubeEvent } from '../../event/event.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { StreamItem } from '../../link/protocol.ts';
 import { Manager } from '../../manager/manager.ts';
 import type { ManagerOptions } from '../../manager/manager-options.ts';
 import type { WorkerLink } from '../../manager/worker-link.ts';
@@ -16,22 +16,24 @@ import { type TaskSpecInput, taskSpecSchema } from '../../task/task-spec.ts';
 import { createWorker, type ManagerLink, type Worker } from '../../worker/worker.ts';
 import { Dice } from '../dice.ts';
 import { SimulatedDisk } from '../disk/simulated-disk.ts';
-import { SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
+import { ReportStreams } from '../network/report-streams.ts';
+import { MANAGER, SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { Life } from './life.ts';
+import { MachineClock } from './machine-clock.ts';
 import { type PortPatches, patched } from './port-patches.ts';
+import { createSimulatedLink } from './simulated-link.ts';
+import { strangerOf } from './strangers.ts';
 
 const GIB = 1024 ** 3;
-
-/** The name of the manager's process in the network. */
-export const MANAGER = 'manager';
 
 export interface SimulatedMachine {
   readonly name: string;
   /** As in the identity file, which outlives the store. */
   identity: { readonly id: string; readonly cluster?: string };
+  readonly clock: MachineClock;
   readonly disk: SimulatedDisk;
   readonly store: MemoryStore;
   readonly capacity: Resources;
@@ -62,10 +64,13 @@ export interface SimulatedClusterOptions {
  * Machines can be cut off, and processes killed between any two of their steps.
  */
 export class SimulatedCluster implements AsyncDisposable {
+  /** True time. */
   readonly clock = new VirtualClock();
+  readonly managerClock = new MachineClock(this.clock);
   readonly random: SeededRandom;
   readonly world: SimulatedWorld;
   readonly network: SimulatedNetwork;
+  readonly streams: ReportStreams;
   readonly managerDisk: SimulatedDisk;
   readonly managerStore: MemoryStore;
   readonly machines = new Map<string, SimulatedMachine>();
@@ -81,6 +86,7 @@ export class SimulatedCluster implements AsyncDisposable {
     this.#seed = seed;
     this.random = new SeededRandom(seed);
     this.network = new SimulatedNetwork(clock, new Dice(seed, 'network'));
+    this.streams = new ReportStreams(new Dice(seed, 'streams'));
     this.managerDisk = new SimulatedDisk({
       clock,
       dice: new Dice(seed, 'manager disk'),
@@ -90,6 +96,7 @@ export class SimulatedCluster implements AsyncDisposable {
     this.managerStore = this.managerDisk.store;
     this.world = new SimulatedWorld({
       clock: this.clock,
+      clockOf: (worker) => this.#clockOf(worker),
       random: this.random,
       ...(options.policy === undefined ? {} : { policy: options.policy }),
       ...(options.observe === undefined ? {} : { observe: options.observe }),
@@ -118,7 +125,7 @@ export class SimulatedCluster implements AsyncDisposable {
     const manager = new Manager({
       link: patched(patches.link, this.#link(life)),
       store: patched(patches.managerStore, this.managerDisk.open(life)),
-      clock: patched(patches.managerClock, life.clock(this.clock)),
+      clock: patched(patches.managerClock, life.clock(this.managerClock)),
       random: this.random,
       nodeTimeoutMs: 15_000,
       logger: this.#loggerOf(MANAGER),
@@ -171,6 +178,7 @@ export class SimulatedCluster implements AsyncDisposable {
     });
     this.machines.set(name, {
       identity: { id: this.random.uuid() },
+      clock: new MachineClock(this.clock),
       disk,
       store: disk.store,
       capacity: { cpu: 4, memory: 8 * GIB, disk: 100 * GIB },
@@ -188,19 +196,14 @@ export class SimulatedCluster implements AsyncDisposable {
     const life = new Life();
     machine.life = life;
     const { patches = {} } = this.#options;
-    const clock = patched(patches.workerClock, life.clock(this.clock));
+    const clock = patched(patches.workerClock, life.clock(machine.clock));
     const { identity, capacity, labels } = machine;
-    const runtime = (kind: 'docker' | 'process') =>
-      patched(
-        patches.runtime,
-        createSimulatedRuntime({
-          name: kind,
-          worker: identity.id,
-          clock,
-          random: this.random,
-          world: this.world,
-        }),
-      );
+    const { random, world } = this;
+    const runtime = (kind: 'docker' | 'process') => {
+      const of = (label: string) =>
+        createSimulatedRuntime({ name: kind, worker: label, clock, random, world });
+      return patches.runtime?.(of(identity.id), of(strangerOf(identity.id))) ?? of(identity.id);
+    };
     const worker = createWorker({
       store: patched(patches.workerStore, machine.disk.open(life)),
       runtimes: [runtime('docker'), runtime('process')],
@@ -302,6 +305,12 @@ export class SimulatedCluster implements AsyncDisposable {
     return machine;
   }
 
+  /** By which the runtimes of a machine stamp what they do. */
+  #clockOf(worker: string): Clock {
+    const machine = [...this.machines.values()].find(({ identity }) => identity.id === worker);
+    return machine?.clock ?? this.clock;
+  }
+
   #managerLink(name: string, life: Life): ManagerLink {
     return {
       announce: (announcement) =>
@@ -309,85 +318,14 @@ export class SimulatedCluster implements AsyncDisposable {
     };
   }
 
+  #link(life: Life): WorkerLink {
+    const { network, streams } = this;
+    const { watch } = this.#options;
+    const findMachine = (name: string): SimulatedMachine => this.#machine(name);
+    return createSimulatedLink({ network, streams, findMachine, watch }, life);
+  }
+
   #loggerOf(process: string): Logger {
     return this.#options.logger?.(process) ?? noopLogger;
   }
-
-  /** Asks the worker that listens at an address. */
-  #ask<Reply>(
-    route: { readonly address: string; readonly signal: AbortSignal },
-    act: (worker: Worker) => Promise<Reply>,
-  ): Promise<Reply> {
-    const machine = this.#machine(new URL(route.address).hostname);
-    const { signal } = route;
-    return this.network.request({ from: MANAGER, to: machine.name, signal }, async () => {
-      const { worker } = machine;
-      if (worker === undefined) throw unreachable(route.address);
-      return await machine.life.serve(() => act(worker));
-    });
-  }
-
-  #link(life: Life): WorkerLink {
-    return {
-      assign: (address, assignments, signal) =>
-        life.call(() =>
-          this.#ask({ address, signal }, async (worker) => {
-            const { watch } = this.#options;
-            const { hostname } = new URL(address);
-            try {
-              await worker.assign(structuredClone(assignments));
-            } catch (error) {
-              watch?.onOrders?.(hostname, assignments, error);
-              throw error;
-            }
-            watch?.onOrders?.(hostname, assignments);
-          }),
-        ),
-      list: (address, signal) =>
-        life.call(() =>
-          this.#ask({ address, signal }, async (worker) => structuredClone(worker.list())),
-        ),
-      reports: (address, after, signal) => this.#reports(life, { address, after, signal }),
-      logs: (address, key, options) => {
-        const { worker } = this.#machine(new URL(address).hostname);
-        if (worker === undefined) throw unreachable(address);
-        return worker.logs(key, options, options.signal);
-      },
-    };
-  }
-
-  async *#reports(
-    life: Life,
-    open: { readonly address: string; readonly after: number; readonly signal: AbortSignal },
-  ): AsyncGenerator<StreamItem> {
-    const machine = this.#machine(new URL(open.address).hostname);
-    const broken = new AbortController();
-    const signal = AbortSignal.any([open.signal, broken.signal]);
-    const breakOff = (): void => broken.abort(unreachable(open.address));
-    const takeBack = [machine.life.onEnd(breakOff), life.onEnd(breakOff)];
-    try {
-      const worker = await this.#ask({ address: open.address, signal }, async (one) => one);
-      for await (const item of worker.reports(open.after, signal)) {
-        await machine.life.whileAwake();
-        // What is sent while cut off is lost; the stream itself stalls rather than ends.
-        if (!(await this.network.carry({ from: machine.name, to: MANAGER }))) await stalled(signal);
-        await life.whileAwake();
-        if (life.isOver) await stalled(signal);
-        signal.throwIfAborted();
-        this.#options.watch?.onReport?.(machine.name, item);
-        yield structuredClone(item);
-      }
-      signal.throwIfAborted();
-    } finally {
-      for (const back of takeBack) back();
-    }
-  }
-}
-
-/** Waits for the end of a stream of which nothing comes any more. */
-function stalled(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,12 +1,10 @@
-import {
-  MANAGER,
-  type SimulatedCluster,
-  type SimulatedMachine,
-} from '../cluster/simulated-cluster.ts';
+import type { MachineClock } from '../cluster/machine-clock.ts';
+import type { SimulatedCluster, SimulatedMachine } from '../cluster/simulated-cluster.ts';
 import { Dice } from '../dice.ts';
 import type { SimulatedDisk } from '../disk/simulated-disk.ts';
 import type { WorldWatch } from '../invariants/world-watch.ts';
 import type { Mix } from '../mix.ts';
+import { CLIENT, MANAGER, type Mishap } from '../network/simulated-network.ts';
 import type { Situations } from '../situations.ts';
 import type { FaultKind } from './fault-kinds.ts';
 
@@ -97,6 +95,8 @@ export class Faults {
       this.#later(() => {
         managerDisk.isFull = false;
       });
+    } else if (kind === 'manager-clock-stepped') {
+      this.#stepClock(cluster.managerClock);
     } else {
       managerDisk.nextFailure = dice.pick(['made', 'not-made']);
     }
@@ -145,8 +145,18 @@ export class Faults {
         cluster.world.loseEvents(identity.id, true);
         this.#later(() => cluster.world.loseEvents(identity.id, false));
         break;
-      case 'wall-clock-stepped':
-        cluster.clock.stepWall(dice.pick([-86_400_000, -1000, 1000, 3_600_000]));
+      case 'worker-clock-stepped':
+        this.#stepClock(machine.clock);
+        break;
+      case 'replies-cut':
+      case 'half-open':
+        this.#spoil(kind, name);
+        break;
+      case 'streams-stalled':
+        cluster.streams.stall(name);
+        break;
+      case 'streams-torn':
+        cluster.streams.tear(name);
         break;
       case 'everything-asleep':
         cluster.clock.jump(dice.between(1000, 120_000));
@@ -154,6 +164,25 @@ export class Faults {
       default:
         this.#meddle(kind);
     }
+  }
+
+  /** Steps from a second to a year, forwards or back: one, or some as by rival time servers. */
+  #stepClock(clock: MachineClock): void {
+    const dice = this.#dice;
+    for (let count = dice.between(1, 5); count > 0; count -= 1) {
+      const ms = dice.pick([1000, 60_000, 3_600_000, 86_400_000, 365 * 86_400_000]);
+      const step = dice.chance(0.5) ? ms : -ms;
+      clock.setTimer(dice.between(0, 10_000), () => clock.stepWall(step));
+    }
+  }
+
+  /** What goes between the manager and a machine, or its clients, goes wrong in this way. */
+  #spoil(mishap: Mishap, name: string): void {
+    const { network } = this.#options.cluster;
+    const from = this.#dice.pick([MANAGER, name, CLIENT]);
+    const to = from === MANAGER ? name : MANAGER;
+    network.spoil({ from, to }, mishap);
+    this.#later(() => network.unspoil({ from, to }));
   }
 
   #killWorker(kind: FaultKind, machine: SimulatedMachine): void {

@@ -1,7 +1,7 @@
 import type { Route } from '../network/simulated-network.ts';
 
 /** Requests from one process to another within a second of virtual time; more are a storm. */
-const REQUESTS_PER_SECOND_MAX = 150;
+const REQUESTS_PER_SECOND_MAX = 75;
 
 /** Sees to it that nobody asks again and again without a pause. */
 export class TrafficWatch {

@@ -2,6 +2,12 @@ import { CubeError } from '../../errors/cube-error.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Dice } from '../dice.ts';
 
+/** The name of the manager's process in the network. */
+export const MANAGER = 'manager';
+
+/** The name of all clients in the network. */
+export const CLIENT = 'client';
+
 /** How messages fare. All zero: a network in which nothing takes time or goes wrong. */
 export interface NetworkWeather {
   /** Share of messages that never arrive. */
@@ -26,6 +32,12 @@ export const calm: NetworkWeather = {
   timeoutMs: 0,
 };
 
+/**
+ * What may go wrong with requests of one route. `replies-cut`: the request is handled, and the
+ * reply breaks off before its end. `half-open`: the request is taken, and never answered.
+ */
+export type Mishap = 'replies-cut' | 'half-open';
+
 /** A reply or an error, on its way to whoever asked. */
 type Answer<Reply> = (resolve: (reply: Reply) => void, reject: (error: unknown) => void) => void;
 
@@ -40,9 +52,12 @@ export class SimulatedNetwork {
   weather: NetworkWeather = calm;
   /** Told of each request that is sent. */
   onRequest: (route: Route) => void = () => undefined;
+  /** Told of each request that was handled, or not, without its asker being told. */
+  onMishap: (mishap: Mishap) => void = () => undefined;
   readonly #clock: Clock;
   readonly #dice: Dice;
   readonly #cuts = new Set<string>();
+  readonly #mishaps = new Map<string, Mishap>();
 
   constructor(clock: Clock, dice: Dice) {
     this.#clock = clock;
@@ -51,11 +66,20 @@ export class SimulatedNetwork {
 
   /** From now on nothing that one sends reaches the other; the opposite direction stays. */
   cut(from: string, to: string): void {
-    this.#cuts.add(`${from}>${to}`);
+    this.#cuts.add(nameOf({ from, to }));
   }
 
   mend(from: string, to: string): void {
-    this.#cuts.delete(`${from}>${to}`);
+    this.#cuts.delete(nameOf({ from, to }));
+  }
+
+  /** From now on all requests of one to the other fare like this. */
+  spoil(route: Route, mishap: Mishap): void {
+    this.#mishaps.set(nameOf(route), mishap);
+  }
+
+  unspoil(route: Route): void {
+    this.#mishaps.delete(nameOf(route));
   }
 
   /** A request and its reply. What fails here may have happened there, or may happen yet. */
@@ -102,6 +126,8 @@ export class SimulatedNetwork {
       this.#clock.setTimer(late, () => void act().catch(() => undefined));
     }
     if (!(await this.#travel(route))) return undefined;
+    const mishap = this.#mishaps.get(nameOf(route));
+    if (mishap !== undefined) return await this.#goWrong(route, mishap, act);
     let answer: Answer<Reply>;
     try {
       const reply = await act();
@@ -112,6 +138,19 @@ export class SimulatedNetwork {
     return (await this.#travel(reverse(route))) ? answer : undefined;
   }
 
+  async #goWrong<Reply>(
+    route: Route,
+    mishap: Mishap,
+    act: () => Promise<Reply>,
+  ): Promise<Answer<Reply> | undefined> {
+    this.onMishap(mishap);
+    const isHandled = mishap === 'replies-cut' || this.#dice.chance(0.5);
+    if (isHandled) await act().catch(() => undefined);
+    if (mishap === 'half-open') return undefined;
+    await this.#travel(reverse(route));
+    return (_, reject) => reject(brokenOff(route.to));
+  }
+
   async #travel(route: Route): Promise<boolean> {
     const { loss, delayMs } = this.weather;
     if (this.#isCut(route) || (loss > 0 && this.#dice.chance(loss))) return false;
@@ -119,13 +158,21 @@ export class SimulatedNetwork {
     return !this.#isCut(route);
   }
 
-  #isCut({ from, to }: Route): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+  #isCut(route: Route): boolean {
+    return this.#cuts.has(nameOf(route));
   }
+}
+
+function nameOf({ from, to }: Route): string {
+  return `${from}>${to}`;
 }
 
 function reverse({ from, to }: Route): Route {
   return { from: to, to: from };
+}
+
+function brokenOff(what: string): CubeError {
+  return new CubeError('unreachable', `The reply of ${what} breaks off.`);
 }
 
 export function unreachable(what: string): CubeError {

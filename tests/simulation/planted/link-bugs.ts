@@ -28,6 +28,19 @@ const noted = (attempts: Map<string, number>, { taskId, attempt }: AttemptKey): 
   attempts.set(taskId, Math.max(attempt, attempts.get(taskId) ?? 0));
 };
 
+async function untilAnswered<Reply>(
+  signal: AbortSignal,
+  ask: () => Promise<Reply>,
+): Promise<Reply> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+  }
+}
+
 export const linkBugs: readonly PlantedBug[] = [
   {
     name: 'ignored attempt: what an older attempt did is taken for the newest',
@@ -84,7 +97,7 @@ export const linkBugs: readonly PlantedBug[] = [
   },
   {
     name: 'rescheduling without fencing: a node that has just been reached is taken for empty',
-    checks: ['at-most-one'],
+    checks: ['at-most-one', 'no-unknown'],
     seedCountMax: 20,
     plant: () => ({
       link: (link) =>
@@ -99,7 +112,7 @@ export const linkBugs: readonly PlantedBug[] = [
   },
   {
     name: 'unheard end: the manager is never told that an attempt has ended',
-    checks: ['running-true', 'quiesce', 'stop-wins'],
+    checks: ['running-true', 'quiesce', 'stop-wins', 'no-unknown'],
     seedCountMax: 3,
     plant: () => ({
       link: (link) =>
@@ -123,21 +136,15 @@ export const linkBugs: readonly PlantedBug[] = [
     }),
   },
   {
-    name: 'unbounded retry: what could not be handed over is sent again at once, for ever',
+    name: 'unbounded retry: what a worker did not answer is asked again at once, for ever',
     checks: ['bounded'],
-    seedCountMax: 20,
+    seedCountMax: 10,
     plant: () => ({
       link: (link) =>
         withMethods(link, {
-          assign: async (address, orders, signal) => {
-            for (;;) {
-              try {
-                return await link.assign(address, orders, signal);
-              } catch (error) {
-                if (signal.aborted) throw error;
-              }
-            }
-          },
+          assign: (address, orders, signal) =>
+            untilAnswered(signal, () => link.assign(address, orders, signal)),
+          list: (address, signal) => untilAnswered(signal, () => link.list(address, signal)),
         }),
     }),
   },

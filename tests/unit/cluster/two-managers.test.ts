@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MANAGER, SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
+import { SimulatedCluster } from '../../../src/simulation/cluster/simulated-cluster.ts';
+import { MANAGER } from '../../../src/simulation/network/simulated-network.ts';
 
 const server = { name: 'server', command: 'serve' };
 
