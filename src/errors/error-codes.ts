@@ -55,7 +55,8 @@ export const errorCodes = {
   'bad-reply': { retryable: true, meaning: 'Something answered, but not as Cube does.' },
   'storage-full': {
     retryable: true,
-    meaning: 'The disk that holds the data directory is full. Nothing was changed.',
+    meaning:
+      'The disk that holds the data directory is full, or too full for new tasks. Nothing was changed.',
   },
   'storage-failed': {
     retryable: true,

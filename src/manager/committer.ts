@@ -18,7 +18,7 @@ export interface Plan<Result> {
 
 export interface CommitterOptions {
   readonly state: ClusterState;
-  readonly repository: Pick<ManagerRepository, 'save'>;
+  readonly repository: Pick<ManagerRepository, 'save' | 'shortage'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Told of each group after it is durable and applied. */
@@ -59,9 +59,9 @@ export class Committer {
     this.#nextRevision = options.state.revision + 1;
   }
 
-  /** Why the latest flush failed; undefined once one has succeeded again. */
+  /** Why the latest flush failed, until one succeeds again; or why new tasks are refused. */
   get problem(): CubeError | undefined {
-    return this.#problem;
+    return this.#problem ?? this.#options.repository.shortage;
   }
 
   /** The state as it will be when all that is staged is durable. */

@@ -125,7 +125,7 @@ export class Manager {
   /**
    * Accepts a task; resolves when it is durable.
    *
-   * @throws CubeError `conflict` or `pruned`.
+   * @throws CubeError `conflict` or `pruned`; `storage-full`, when the disk is short of room.
    */
   async submit(
     submission: { readonly id?: string | undefined; readonly spec: TaskSpec },
@@ -142,6 +142,8 @@ export class Manager {
         assertSameSpec(existing, submission.spec);
         return { drafts: [], result: false };
       }
+      const { shortage } = this.#repository;
+      if (shortage !== undefined) throw shortage;
       if (state.taskCount >= this.#options.taskCountMax) {
         throw new CubeError('too-many-requests', `The cluster holds ${state.taskCount} tasks.`, {
           hint: 'Stop tasks, or wait until finished ones are pruned.',

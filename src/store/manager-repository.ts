@@ -1,3 +1,4 @@
+import type { CubeError } from '../errors/cube-error.ts';
 import type { CubeEvent } from '../event/event.ts';
 import { assert } from '../lib/assert.ts';
 import type { Node } from '../node/node.ts';
@@ -73,6 +74,11 @@ export class ManagerRepository {
 
   sizeBytes(): Promise<number> {
     return this.#store.sizeBytes();
+  }
+
+  /** Why new tasks should not be taken now; undefined while there is room for them. */
+  get shortage(): CubeError | undefined {
+    return this.#store.shortage;
   }
 
   /**

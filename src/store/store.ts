@@ -1,3 +1,5 @@
+import type { CubeError } from '../errors/cube-error.ts';
+
 /**
  * The port behind which Cube keeps everything that must outlive a process.
  *
@@ -45,6 +47,13 @@ export interface Store {
 
   /** What the store takes on its medium, in bytes; 0 for memory. */
   sizeBytes(): Promise<number>;
+
+  /**
+   * Why only what must be recorded should be written now, as of the latest look; undefined while
+   * there is room. A store on a disk keeps a reserve for the rest, which whoever adds new work
+   * must leave alone: it asks here first. A `storage-full` that names place and bytes.
+   */
+  readonly shortage: CubeError | undefined;
 
   /** Waits for the transactions already called, then lets go of the file. May be called again. */
   close(): Promise<void>;

@@ -91,6 +91,11 @@ export class AttemptBook {
     return this.#reign.sequence;
   }
 
+  /** Why new attempts should not be taken now; undefined while there is room for them. */
+  get shortage(): CubeError | undefined {
+    return this.#store.shortage;
+  }
+
   find(key: AttemptKey): AttemptRecord | undefined {
     return this.ofTask(key.taskId).find((one) => one.attempt === key.attempt);
   }

@@ -69,7 +69,7 @@ export class StandaloneTasks {
     throw new CubeError('not-found', `There is no task ${id} on this worker.`);
   }
 
-  /** @throws CubeError `conflict`. */
+  /** @throws CubeError `conflict`; `storage-full`, when the disk is short of room. */
   async submit(submission: Submission): Promise<Submitted> {
     const { book, random, clock } = this.#options;
     const id = submission.id ?? random.uuid();
@@ -81,6 +81,7 @@ export class StandaloneTasks {
         assertSameTask(current, submission);
         return false;
       }
+      if (book.shortage !== undefined) throw book.shortage;
       const key = { taskId: id, attempt: (known.at(-1)?.attempt ?? 0) + 1 };
       draft.put({
         ...newAttempt({ key, cluster: STANDALONE, spec, now: timestamp(clock) }),

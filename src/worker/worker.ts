@@ -117,9 +117,13 @@ export class Worker {
     const { identity, clock } = this.#options;
     const context = { now: timestamp(clock), pinnedCluster: identity.cluster, findOrphans };
     const before = book.cluster;
-    await book.commit((draft) => takeOrders(draft, assignments, context));
+    const { shortage } = book;
+    // What ends is recorded on the last room of a disk too, but nothing new begins there.
+    const taken = shortage === undefined ? assignments : { ...assignments, run: [] };
+    await book.commit((draft) => takeOrders(draft, taken, context));
     this.#heartbeatMs = assignments.heartbeatMs ?? this.#heartbeatMs;
     if (before === undefined) this.#saveCluster();
+    if (shortage !== undefined && assignments.run.length > 0) throw shortage;
   }
 
   list(): WorkerList {

@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CubeProcess, freePorts, isAlive } from '../support/cube-process.ts';
 import { startCubeUp, stopAll } from '../support/cube-up.ts';
+import { eventually } from '../support/eventually.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
 import { judgeHistory } from '../support/judge-history.ts';
 import { isLong, tell } from '../support/long-run.ts';
@@ -68,6 +69,52 @@ test('a full disk refuses changes by name, and the same Cube serves again once t
   tell({ 'episodes of a full disk': episodes });
 }, 900_000);
 
+test('a disk that others have filled to the last byte takes no new task, and yet stops, ends and restarts', async () => {
+  await using disk = await smallDisk(16);
+  const directory = join(disk.path, 'manager');
+  const dataOf = (role: string) => (role === 'manager' ? directory : undefined);
+  await using cluster = await FaultCluster.start({ dataOf });
+  const { client } = cluster;
+  const stopped = await cluster.submitRunning({ name: 'stopped' });
+  const crashing = await cluster.submitRunning({ name: 'crashing' });
+  const log = join(directory, 'manager.db-wal');
+  const reserveBytes = 2 ** 20;
+  await eventually('the reserve is there', () => statSync(log).size > reserveBytes);
+  for (let episode = 0; episode < (isLong ? 10 : 1); episode += 1) {
+    disk.fill();
+    const problem = await eventually('the status tells it', async () => {
+      return (await client.status()).problem;
+    });
+    expect(problem).toContain(`The disk that holds ${directory} has 0 B left`);
+    expect(problem).toContain('1 MiB are free');
+    await expect(client.submit(cluster.task({ name: 'refused' }))).rejects.toMatchObject({
+      code: 'storage-full',
+      retryable: true,
+      message: problem,
+    });
+    // A task that is there already is no new one.
+    const known = cluster.acknowledged.find(({ id }) => id === crashing.id);
+    expect((await client.submit(known ?? cluster.task())).created).toBe(false);
+    // Its end, its restart and its new start are recorded, and so are wishes to stop.
+    const attempt = 1 + episode;
+    process.kill((await cluster.pidsOf(crashing.id)).get(attempt) ?? 0, 'SIGKILL');
+    await cluster.untilTask(
+      crashing.id,
+      ({ status }) => status.state === 'running' && status.attempt === attempt + 1,
+    );
+    if (episode === 0) {
+      await client.stop(stopped.id);
+      await cluster.untilTask(stopped.id, ({ status }) => status.state === 'completed');
+      expect(await isAlive((await cluster.pidsOf(stopped.id)).get(1) ?? 0)).toBe(false);
+    }
+    disk.clear();
+    await eventually('it is well again', async () => (await client.status()).healthy);
+    await cluster.submitRunning({ name: 'after' });
+    await eventually('the reserve is whole again', () => statSync(log).size > reserveBytes);
+  }
+  expect(await cluster.judge()).toEqual([]);
+}, 120_000);
+
 test('a full disk of a worker keeps its tasks running, and takes new ones once there is room', async () => {
   await using disk = await smallDisk(6);
   const dataOf = (role: string) => (role === 'n1' ? join(disk.path, 'n1') : undefined);
@@ -76,6 +123,9 @@ test('a full disk of a worker keeps its tasks running, and takes new ones once t
     managerFlags: ['--node-timeout', '2s'],
   });
   const old = await cluster.submitRunning();
+  const stopped = await cluster.submitRunning();
+  const log = join(disk.path, 'n1', 'worker.db-wal');
+  await eventually('the reserve is there', () => statSync(log).size > 2 ** 18);
   disk.fill();
   const ids = [];
   for (let count = 0; count < 20; count += 1) ids.push((await cluster.submit()).id);
@@ -85,6 +135,14 @@ test('a full disk of a worker keeps its tasks running, and takes new ones once t
     .toMatch(/full|no room|ENOSPC/i);
   expect((await cluster.client.get(old.id)).status).toMatchObject({ state: 'running', attempt: 1 });
   expect(await isAlive(cluster.worker(1).pid)).toBe(true);
+  await cluster.client.stop(stopped.id);
+  await cluster
+    .untilTask(stopped.id, ({ status }) => status.state === 'completed')
+    .catch((e) => {
+      console.log(cluster.worker(1).output.slice(-6000));
+      console.log('MANAGER', cluster.manager.output.slice(-3000));
+      throw e;
+    });
   disk.clear();
   for (const id of ids) {
     await cluster.untilTask(id, ({ status }) => status.state === 'running');

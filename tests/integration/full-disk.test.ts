@@ -1,41 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isCubeError } from '../../src/errors/cube-error.ts';
 import { noopLogger } from '../../src/lib/logger.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import { eventually } from '../support/eventually.ts';
+import { smallDisk } from '../support/small-disk.ts';
 import { openTestStore, readStore, testCollections, writeTask } from '../support/store-files.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-/** A disk of a few megabytes, which needs the right to mount one. */
-async function smallDisk(megabytes: number): Promise<AsyncDisposable & { readonly path: string }> {
-  const directory = await temporaryDirectory();
-  const path = join(directory.path, 'disk');
-  mkdirSync(path);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path]);
-  expect(mounted.status, String(mounted.stderr)).toBe(0);
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      // Lazily, since a test that failed may have left its store open.
-      expect(spawnSync('umount', ['-l', path]).status).toBe(0);
-      await directory[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Takes all the room that a disk has left. */
-function fill(path: string): void {
-  const descriptor = openSync(path, 'w');
-  try {
-    for (;;) writeSync(descriptor, Buffer.alloc(4096));
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'ENOSPC' });
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 const isRoot = process.getuid?.() === 0;
 
@@ -43,7 +14,6 @@ describe.runIf(isRoot)('a full disk', () => {
   test('refuses changes by name, loses nothing, and serves again once there is room', async () => {
     await using disk = await smallDisk(4);
     const path = join(disk.path, 'data', 'cube.db');
-    const ballast = join(disk.path, 'ballast');
     const warnings: string[] = [];
     const logger = {
       ...noopLogger,
@@ -58,7 +28,7 @@ describe.runIf(isRoot)('a full disk', () => {
         await writeTask(store, next);
         kept.add(next++);
       }
-      fill(ballast);
+      disk.fill();
       // The log has some room of its own to write over, so the first changes may still be made.
       let refusal: unknown;
       for (let count = 0; count < 2000 && refusal === undefined; count += 1) {
@@ -75,7 +45,7 @@ describe.runIf(isRoot)('a full disk', () => {
       const names = (await readStore(store))['tasks']?.map(({ key }) => Number(key));
       expect(new Set(names)).toEqual(kept);
       expect(await store.count('tasks')).toBe(kept.size);
-      rmSync(ballast);
+      disk.clear();
       await writeTask(store, next);
       kept.add(next++);
     }
@@ -88,10 +58,54 @@ describe.runIf(isRoot)('a full disk', () => {
     await reopened.close();
   });
 
+  test('is told of, and the reserve that nobody else can take goes on taking what must be kept', async () => {
+    await using disk = await smallDisk(16);
+    const path = join(disk.path, 'data', 'cube.db');
+    const store = await openTestStore(path);
+    let next = 0;
+    await writeTask(store, next++);
+    const reserveBytes = 2 ** 20;
+    const hasReserve = (): boolean => statSync(`${path}-wal`).size > reserveBytes;
+    await eventually('the reserve is there', hasReserve);
+    disk.fill();
+    const shortage = await eventually('it is told of', () => store.shortage);
+    expect(shortage).toMatchObject({
+      code: 'storage-full',
+      message: expect.stringContaining(`${join(disk.path, 'data')} has 0 B left`),
+      hint: expect.stringContaining('1 MiB'),
+    });
+    for (let count = 0; count < 40; count += 1) {
+      await writeTask(store, next++);
+      // Whoever else writes there takes what is free, at once.
+      disk.fill();
+    }
+    const lasts = async (): Promise<unknown> => {
+      for (let count = 0; count < 2000; count += 1) {
+        try {
+          await writeTask(store, next);
+          next += 1;
+        } catch (error) {
+          return error;
+        }
+      }
+      return undefined;
+    };
+    // It does not last for ever.
+    expect(isCubeError(await lasts(), 'storage-full')).toBe(true);
+    disk.clear();
+    await eventually('there is room', () => store.shortage === undefined);
+    expect(hasReserve()).toBe(true);
+    await writeTask(store, next++);
+    await store.close();
+    const reopened = await openTestStore(path);
+    expect(await reopened.count('tasks')).toBe(next);
+    await reopened.close();
+  });
+
   test('refuses all that waits with the change that found no room, so that order is kept', async () => {
     await using disk = await smallDisk(4);
     const store = await openTestStore(join(disk.path, 'data', 'cube.db'));
-    fill(join(disk.path, 'ballast'));
+    disk.fill();
     const outcomes: string[] = [];
     for (let round = 0; round < 20; round += 1) {
       const calls = Array.from({ length: 50 }, async (_, index) => {
@@ -110,11 +124,10 @@ describe.runIf(isRoot)('a full disk', () => {
 
   test('refuses to make a new store, and leaves nothing that looks like one', async () => {
     await using disk = await smallDisk(1);
-    const ballast = join(disk.path, 'ballast');
     const path = join(disk.path, 'cube.db');
-    fill(ballast);
+    disk.fill();
     await expect(openTestStore(path)).rejects.toMatchObject({ code: 'storage-full' });
-    rmSync(ballast);
+    disk.clear();
     const store = await openTestStore(path);
     await writeTask(store, 1);
     await store.close();

@@ -131,12 +131,25 @@ describe('a disk that fails', () => {
   test('for lack of room refuses that change alone, and takes the next', async () => {
     await trace(
       { stages: tenPairs },
-      { calls: 'pwrite64', suffix: '-wal', inject: 'error=ENOSPC:when=30' },
+      // Also when it is tried again, after the log was moved.
+      { calls: 'pwrite64', suffix: '-wal', inject: 'error=ENOSPC:when=30..31' },
       ({ acknowledged, refused }, path) => {
         expect([...refused.values()]).toEqual(['storage-full', 'storage-full']);
         expect(acknowledged).toHaveLength(18);
         expect(Math.max(...acknowledged)).toBe(19);
         expect(findBrokenPromise(path, acknowledged, { isInOrder: false })).toBeUndefined();
+      },
+    );
+  });
+
+  test('for lack of room in the log makes the change once the log was moved into the file', async () => {
+    await trace(
+      { stages: tenPairs },
+      { calls: 'pwrite64', suffix: '-wal', inject: 'error=ENOSPC:when=30' },
+      ({ acknowledged, refused }, path) => {
+        expect([...refused.values()]).toEqual([]);
+        expect(acknowledged).toHaveLength(20);
+        expect(findBrokenPromise(path, acknowledged)).toBeUndefined();
       },
     );
   });

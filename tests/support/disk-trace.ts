@@ -46,7 +46,7 @@ export async function readDiskTrace(
     if (match === null) continue;
     const [, thread = '', text = ''] = match;
     if (text.endsWith('<unfinished ...>')) {
-      unfinished.set(thread, text.slice(0, -'<unfinished ...>'.length));
+      unfinished.set(thread, text.slice(0, -'<unfinished ...>'.length).trimEnd());
       const said = readAcknowledgement(text);
       if (said !== undefined) steps.push(...said);
       continue;
@@ -101,6 +101,9 @@ interface DiskCall {
 function toStep({ name, args, file, result, texts, paths }: DiskCall): DiskStep | DiskStep[] {
   const bytes = texts[0]?.subarray(0, result) ?? Buffer.alloc(0);
   const lastNumber = Number(/(\d+)$/.exec(args)?.[1]);
+  if (/^(pwrite64|ftruncate)$/.test(name) && Number.isNaN(lastNumber)) {
+    throw new Error(`The trace has no place for ${name}(… ${args.slice(-100)}).`);
+  }
   const to = paths[1]?.slice(dirname(paths[1]).length + 1) ?? '';
   switch (name) {
     case 'openat':

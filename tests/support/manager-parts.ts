@@ -10,6 +10,8 @@ import { taskId } from './cluster.ts';
 
 /** A repository whose flushes end when the test says so. */
 class HeldRepository {
+  /** As if the disk were short of room. */
+  shortage: CubeError | undefined;
   readonly saves: ManagerChanges[] = [];
   #finish: ((error?: CubeError) => void)[] = [];
 

@@ -1,4 +1,4 @@
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Random } from '../../lib/random.ts';
 
@@ -46,16 +46,53 @@ export async function writeNewDurably(path: string, text: string): Promise<void>
   }
 }
 
+/** Room for a text of `ROOM_BYTES` at `path`, so that it can be written on a full disk too. */
+export async function reserveRoom(path: string): Promise<void> {
+  await writeFile(roomOf(path), Buffer.alloc(ROOM_BYTES), { mode: 0o600, flag: 'wx' });
+}
+
+const ROOM_BYTES = 4096;
+
+function roomOf(path: string): string {
+  return `${path}.room`;
+}
+
 async function writeTemporary(path: string, text: string, random: Random): Promise<string> {
   const temporary = `${path}.${random.uuid()}.tmp`;
-  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await writeAndSync(await open(temporary, 'wx', 0o600), text);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (!isDiskFull(error) || !(await takeRoom(path, temporary))) throw error;
+    // Written over in place: what is given back to a full disk is gone to whoever is faster.
+    await writeAndSync(await open(temporary, 'r+'), text);
+  }
+  return temporary;
+}
+
+/** Says whether room was reserved there. */
+async function takeRoom(path: string, temporary: string): Promise<boolean> {
+  try {
+    await rename(roomOf(path), temporary);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function writeAndSync(file: FileHandle, text: string): Promise<void> {
   try {
     await file.writeFile(text);
+    await file.truncate(Buffer.byteLength(text));
     await file.sync();
   } finally {
     await file.close();
   }
-  return temporary;
+}
+
+function isDiskFull(error: unknown): boolean {
+  return hasErrorCode(error, 'ENOSPC') || hasErrorCode(error, 'EDQUOT');
 }
 
 /** Makes what was created, renamed or removed in the directory durable. */

@@ -12,6 +12,7 @@ import {
   findText,
   hasErrorCode,
   isMissing,
+  reserveRoom,
   syncDirectory,
   writeDurably,
   writeDurablyOnce,
@@ -71,6 +72,7 @@ export interface RecordedProcess extends ProcessIdentity {
  *       failed                     not empty: the program could not be executed
  *       kill.json                  the reason why it was killed
  *       end.json                   how it ended
+ *       kill.json.room, end.json.room   room for them on a disk that has become full
  *       work/                      working directory
  *       stdout.log, stderr.log     output, and .1, .2 … that were rotated away
  *
@@ -184,6 +186,7 @@ export class InstanceDirectory {
       await writeFile(join(draft, name), text, { mode: 0o600, flag: 'wx' });
       if (user !== undefined) await chown(join(draft, name), user.userId, user.groupId);
     }
+    for (const name of ['kill.json', 'end.json']) await reserveRoom(join(draft, name));
     if (record.workFolder === undefined) await makeWorkFolder(draft, undefined);
     await writeFile(this.exitFile, '    \n', { mode: 0o600, flag: 'a' });
     await writeNewDurably(join(draft, 'instance.json'), JSON.stringify(record));

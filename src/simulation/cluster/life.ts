@@ -96,6 +96,9 @@ export class Life {
   store(store: Store): Store {
     return {
       kind: store.kind,
+      get shortage() {
+        return store.shortage;
+      },
       transact: (transaction) => this.call(() => store.transact(transaction)),
       find: (collection, key) => this.call(() => store.find(collection, key)),
       list: (collection, options) => this.call(() => store.list(collection, options)),

@@ -62,6 +62,7 @@ export class SimulatedDisk {
     const { store } = this;
     return life.store({
       kind: 'memory',
+      shortage: undefined,
       transact: inTurn,
       find: (collection, key) => read(() => store.find(collection, key)),
       list: (collection, options) => read(() => store.list(collection, options)),

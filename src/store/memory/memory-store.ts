@@ -22,6 +22,7 @@ export interface MemoryStoreOptions {
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory';
+  readonly shortage = undefined;
   readonly #collections: ReadonlyMap<string, Collection>;
   readonly #names: ReadonlySet<string>;
   #isClosed = false;

@@ -7,6 +7,7 @@ import { createCountsWriter, LOG_BYTES_MAX } from './database.ts';
 import { GroupReader } from './group-reader.ts';
 import type { ChecksummedRecord } from './record-checksum.ts';
 import type { Conflict, RecordPage, TransactionGroup } from './store-message.ts';
+import { FRAME_HEADER_BYTES, LOG_HEADER_BYTES } from './write-ahead-log.ts';
 
 /** Reads and writes an open data file. Every method is synchronous; it lives in a thread alone. */
 export class SqliteEngine {
@@ -18,6 +19,7 @@ export class SqliteEngine {
   readonly #rollback: StatementSync;
   readonly #logPages: StatementSync;
   readonly #writeCounts: (counts: ReadonlyMap<string, number>) => void;
+  readonly #pageSize: number;
   readonly #logPagesMax: number;
 
   constructor(file: DataFile, collections: readonly string[]) {
@@ -32,8 +34,8 @@ export class SqliteEngine {
     this.#rollback = database.prepare('ROLLBACK');
     this.#logPages = database.prepare('PRAGMA wal_checkpoint(NOOP)');
     this.#writeCounts = createCountsWriter(database);
-    const pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
-    this.#logPagesMax = Math.floor(LOG_BYTES_MAX / pageSize);
+    this.#pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+    this.#logPagesMax = Math.floor(LOG_BYTES_MAX / this.#pageSize);
   }
 
   /**
@@ -84,14 +86,18 @@ export class SqliteEngine {
     return Number(this.#logPages.get()?.['log']) >= this.#logPagesMax;
   }
 
+  /** What the log holds that has to stay there, in bytes; the next change is written after it. */
+  logUsedBytes(): number {
+    const row = this.#logPages.get();
+    const pageCount = Number(row?.['log']);
+    // Once all of it is in the data file, the log is written over from its beginning.
+    if (pageCount === Number(row?.['checkpointed'])) return 0;
+    return LOG_HEADER_BYTES + pageCount * (FRAME_HEADER_BYTES + this.#pageSize);
+  }
+
   /** Moves what the log holds into the data file. The log keeps its size, and is written over. */
   checkpoint(): void {
     this.#file.database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-  }
-
-  /** The same, and gives the room that the log takes back to the disk. */
-  shrinkLog(): void {
-    this.#file.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   /** What data file and log take, in bytes. */

@@ -1,3 +1,4 @@
+import type { CubeError } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
 import type { Json, ListOptions, Store, StoredRecord, Transaction } from '../store.ts';
@@ -102,6 +103,10 @@ export class SqliteStore implements Store {
   async sizeBytes(): Promise<number> {
     this.#assertUsable();
     return toNumber(await this.#link.call({ kind: 'size' }));
+  }
+
+  get shortage(): CubeError | undefined {
+    return this.#link.shortage;
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import { type CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { assert, assertNever } from '../../lib/assert.ts';
 import { systemClock, type Timer } from '../../lib/clock.ts';
 import { DataFile } from './data-file.ts';
+import { LogReserve } from './log-reserve.ts';
 import type { ChecksummedRecord } from './record-checksum.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { fullError, judgeTrouble, toStorageError } from './storage-error.ts';
@@ -31,6 +32,10 @@ class StoreThread {
   #fault: StoreFault | undefined;
   #idleTimer: Timer | undefined;
   #commitCount = 0;
+  #roomTimer: Timer | undefined;
+  /** Made at the first look, so that who opens a store only for a moment does not wait for it. */
+  #reserve: LogReserve | undefined;
+  #shortage: CubeError | undefined;
 
   constructor(port: MessagePort, options: ThreadOptions) {
     this.#port = port;
@@ -44,6 +49,7 @@ class StoreThread {
       this.#send({ kind: 'answer', id, answer: this.#answer(call) });
       if (call.kind === 'commit') this.#tendLog();
     });
+    this.#watchRoom();
     this.#send({ kind: 'opened' });
   }
 
@@ -81,17 +87,28 @@ class StoreThread {
     } catch (error) {
       if (judgeTrouble(error) !== 'full') throw error;
       // What the log holds may fit into the file, and the log's own room is then free again.
-      this.#tend('shrink the log of', () => this.#engine.shrinkLog());
-      throw fullError(this.#path, error);
+      this.#moveLog();
+      if (this.#fault !== undefined || this.#engine.logUsedBytes() > 0) {
+        throw fullError(this.#path, error);
+      }
+      return this.#commitAgain(group);
+    }
+  }
+
+  /** The failed try was taken back whole. */
+  #commitAgain(group: TransactionGroup): ReturnType<SqliteEngine['commit']> {
+    try {
+      return this.#engine.commit(group);
+    } catch (error) {
+      throw judgeTrouble(error) === 'full' ? fullError(this.#path, error) : error;
     }
   }
 
   /** Keeps the log short: at once when it is long, else when nothing was written for a while. */
   #tendLog(): void {
     if (this.#fault !== undefined) return;
-    if (this.#engine.isLogLong()) {
-      this.#tend('move the log into', () => this.#engine.checkpoint());
-    }
+    if (this.#engine.isLogLong()) this.#moveLog();
+    this.#tendReserve();
     this.#idleTimer ??= this.#armIdleTimer();
   }
 
@@ -101,7 +118,34 @@ class StoreThread {
       this.#idleTimer = undefined;
       if (this.#fault !== undefined) return;
       if (seen !== this.#commitCount) this.#idleTimer = this.#armIdleTimer();
-      else this.#tend('move the log into', () => this.#engine.checkpoint());
+      else this.#moveLog();
+    });
+  }
+
+  #moveLog(): void {
+    this.#tend('move the log into', () => this.#engine.checkpoint());
+  }
+
+  /** Looks at the room on the disk again and again, also while nothing is written. */
+  #watchRoom(): void {
+    this.#roomTimer = systemClock.setTimer(ROOM_CHECK_MS, () => {
+      if (this.#fault !== undefined) return;
+      this.#reserve ??= new LogReserve(this.#path);
+      if (this.#shortage !== undefined) this.#moveLog();
+      this.#tendReserve();
+      this.#watchRoom();
+    });
+  }
+
+  #tendReserve(): void {
+    const reserve = this.#reserve;
+    if (reserve === undefined || this.#fault !== undefined) return;
+    this.#tend('keep a reserve in the log of', () => {
+      const shortage = reserve.tend(this.#engine.logUsedBytes());
+      if (shortage?.message === this.#shortage?.message) return;
+      this.#shortage = shortage;
+      const fault = shortage === undefined ? undefined : toFault(shortage, false);
+      this.#send({ kind: 'room', shortage: fault });
     });
   }
 
@@ -128,6 +172,8 @@ class StoreThread {
 
   #close(): StoreAnswer {
     this.#idleTimer?.cancel();
+    this.#roomTimer?.cancel();
+    this.#reserve?.close();
     try {
       if (this.#fault === undefined) this.#file.close();
       else this.#file.abandon();
@@ -150,6 +196,8 @@ class StoreThread {
 
 /** A pause in the writing after which there is time to tidy. */
 const IDLE_MS = 250;
+
+const ROOM_CHECK_MS = 1000;
 
 function toPage(record: ChecksummedRecord | undefined): RecordPage {
   if (record === undefined) return { texts: [], versions: [] };

@@ -78,5 +78,7 @@ export type StoreAnswer =
 export type StoreMessage =
   | { readonly kind: 'opened' }
   | { readonly kind: 'refused'; readonly fault: StoreFault }
+  /** Whether new work should wait, whenever that changes. */
+  | { readonly kind: 'room'; readonly shortage: StoreFault | undefined }
   | { readonly kind: 'warning'; readonly message: string; readonly fields: object }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: StoreAnswer };

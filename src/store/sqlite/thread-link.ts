@@ -27,6 +27,7 @@ export class ThreadLink {
   #lastId = 0;
   #isClosing = false;
   #fault: CubeError | undefined;
+  #shortage: StoreFault | undefined;
 
   private constructor(worker: Worker, path: string, logger: Logger) {
     this.#worker = worker;
@@ -70,6 +71,11 @@ export class ThreadLink {
     return this.#fault;
   }
 
+  /** Why new work should wait. */
+  get shortage(): CubeError | undefined {
+    return this.#shortage === undefined ? undefined : toCubeError(this.#shortage);
+  }
+
   /** @throws CubeError as the thread answers */
   call(call: StoreCall): Promise<StoreAnswer> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
@@ -97,6 +103,7 @@ export class ThreadLink {
 
   #onMessage(message: StoreMessage): void {
     if (message.kind === 'warning') this.#logger.warn(message.fields, message.message);
+    if (message.kind === 'room') this.#shortage = message.shortage;
     if (message.kind !== 'answer') return;
     const { id, answer } = message;
     const call = this.#pending.get(id);

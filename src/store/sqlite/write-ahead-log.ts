@@ -18,8 +18,10 @@ export interface WriteAheadLog {
   readonly pageCount: number | undefined;
 }
 
-const LOG_HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
+/** What the log begins with; SQLite writes it before the first frame. */
+export const LOG_HEADER_BYTES = 32;
+/** What stands before each page. */
+export const FRAME_HEADER_BYTES = 24;
 const CHECKSUMMED_LOG_HEADER_BYTES = 24;
 const CHECKSUMMED_FRAME_HEADER_BYTES = 8;
 /** The lowest bit of the magic says in which byte order the checksums were computed. */

@@ -30,6 +30,7 @@ function withInterruption(store: Store, act: () => Promise<void>): Store {
   let isDone = false;
   return {
     kind: store.kind,
+    shortage: undefined,
     transact: (transaction) => store.transact(transaction),
     find: (collection, key) => store.find(collection, key),
     list: async (collection, options) => {
