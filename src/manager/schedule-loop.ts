@@ -3,9 +3,9 @@ import { type Clock, timestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Node } from '../node/node.ts';
-import { decide } from '../scheduler/decide.ts';
-import { Ledger } from '../scheduler/ledger.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Ledger } from '../scheduler/ledger.ts';
+import { Placer } from '../scheduler/placer.ts';
+import type { ClusterSnapshot, Scheduler } from '../scheduler/scheduler.ts';
 import { isFinal, isPlaced, type Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
@@ -34,7 +34,8 @@ const FULL_PASS_MS = 30_000;
 export class ScheduleLoop {
   readonly #options: ScheduleLoopOptions;
   readonly #loop: Loop;
-  readonly #ledger = new Ledger();
+  readonly #placer: Placer;
+  readonly #ledger: Ledger;
   /** Grows whenever room or a node may have become available. */
   #opportunity = 1;
   /** The opportunity at which a task was refused last. */
@@ -42,6 +43,8 @@ export class ScheduleLoop {
 
   constructor(options: ScheduleLoopOptions) {
     this.#options = options;
+    this.#placer = new Placer(options.scheduler);
+    this.#ledger = this.#placer.ledger;
     this.#loop = new Loop({
       name: 'schedule',
       clock: options.clock,
@@ -78,7 +81,7 @@ export class ScheduleLoop {
   }
 
   /** The cluster as the policy would see it now. */
-  snapshot(): ReturnType<Ledger['snapshot']> {
+  snapshot(): ClusterSnapshot {
     return this.#ledger.snapshot(this.#options.state.lastNode);
   }
 
@@ -131,16 +134,17 @@ export class ScheduleLoop {
   }
 
   #plan(tasks: readonly Task[], view: StateView, refused: string[]): Plan<undefined> {
-    const { scheduler, clock, state } = this.#options;
+    const { clock, state } = this.#options;
     const drafts: EventDraft[] = [];
     let lastNode = state.lastNode;
     for (const { id, revision } of tasks) {
       const task = view.findTask(id);
       // It has changed since it was looked at; the change has its own wake-up.
       if (task === undefined || task.revision !== revision) continue;
-      const { chosen, ...decision } = decide(scheduler, task, this.#ledger.snapshot(lastNode));
+      const decision = this.#placer.decide(task, lastNode);
+      const chosen = decision.node;
       const basis = { revision: state.revision, ...(lastNode === undefined ? {} : { lastNode }) };
-      const placement = { ...decision.placement, basis };
+      const placement = { ...decision, basis };
       if (chosen === undefined) {
         refused.push(id);
         const waiting = waitingDraft(task, placement);

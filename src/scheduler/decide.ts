@@ -20,7 +20,7 @@ export interface Decision {
 }
 
 /** How many of the best nodes a placement records, the chosen one included. */
-const BEST_COUNT_MAX = 5;
+export const BEST_COUNT_MAX = 5;
 
 /**
  * Runs the three phases of a policy. A pure function: the same task and snapshot give the same

@@ -17,7 +17,7 @@ interface Reservation {
 }
 
 /** The sums for one node. Whole numbers only, so that what is taken away leaves what was there. */
-interface Account {
+export interface Account {
   milliCores: number;
   memory: number;
   disk: number;
@@ -28,6 +28,16 @@ interface Account {
   readonly portHolders: Map<string, number>;
   /** The ports as the latest snapshot shows them; undefined when they have changed since. */
   ports: ReadonlySet<string> | undefined;
+}
+
+/** Told of each change as it is made, by the name of the node. */
+export interface LedgerWatcher {
+  /** The node has come, or gone. */
+  onNodeSet(): void;
+  /** What is known of the node has changed. */
+  onNode(node: string): void;
+  /** What is promised on the node has changed. */
+  onPromised(node: string): void;
 }
 
 /**
@@ -47,12 +57,22 @@ export class Ledger {
   /** Whether nodes have come or gone since then, and which have changed. */
   #isSetChanged = false;
   readonly #changed = new Set<string>();
+  /** The nodes on which each port is held. */
+  readonly #holders = new Map<string, Set<string>>();
+  readonly #watcher: LedgerWatcher | undefined;
+
+  constructor(watcher?: LedgerWatcher) {
+    this.#watcher = watcher;
+  }
 
   /** A node is there, or what is known of it has changed. */
   upsertNode(node: Node): void {
-    if (!this.#nodes.has(node.name)) this.#isSetChanged = true;
+    const isNew = !this.#nodes.has(node.name);
+    if (isNew) this.#isSetChanged = true;
     this.#nodes.set(node.name, node);
     this.#changed.add(node.name);
+    if (isNew) this.#watcher?.onNodeSet();
+    else this.#watcher?.onNode(node.name);
   }
 
   /** A node is no longer part of the cluster. What was reserved on it stays reserved. */
@@ -60,6 +80,31 @@ export class Ledger {
     if (!this.#nodes.delete(name)) return;
     this.#isSetChanged = true;
     this.#changed.delete(name);
+    this.#watcher?.onNodeSet();
+  }
+
+  /** Every node, in the order of their names. */
+  nodes(): readonly Node[] {
+    return [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  findNode(name: string): Node | undefined {
+    return this.#nodes.get(name);
+  }
+
+  /** What is promised on the node now: not a copy, so only to be looked at. */
+  promisedOn(node: string): Readonly<Account> {
+    return this.#accounts.get(node) ?? nothingPromised;
+  }
+
+  /** The names of the nodes on which a task holds the port; some may not be known (any more). */
+  holdersOf(port: string): ReadonlySet<string> {
+    return this.#holders.get(port) ?? noHolders;
+  }
+
+  /** One node as a snapshot would show it. */
+  showNode(node: Node): NodeSnapshot {
+    return this.#show(node);
   }
 
   /** Brings the ledger in line with a task: reserved while an attempt is placed, else released. */
@@ -105,7 +150,7 @@ export class Ledger {
 
   #rebuild(): void {
     const old = this.#latest;
-    const nodes = [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const nodes = this.nodes();
     this.#latest = nodes.map((node) => {
       const place = this.#places.get(node.name);
       const known = place === undefined ? undefined : old[place];
@@ -161,10 +206,19 @@ export class Ledger {
       if (holders > 0) account.portHolders.set(port, holders);
       else account.portHolders.delete(port);
       account.ports = undefined;
+      this.#noteHolder(port, reservation.node, holders > 0);
     }
     assert(account.taskCount >= 0, `node ${reservation.node} has no less than no tasks`);
     if (account.taskCount === 0) this.#accounts.delete(reservation.node);
-    if (this.#nodes.has(reservation.node)) this.#changed.add(reservation.node);
+    if (!this.#nodes.has(reservation.node)) return;
+    this.#changed.add(reservation.node);
+    this.#watcher?.onPromised(reservation.node);
+  }
+
+  #noteHolder(port: string, node: string, isHeld: boolean): void {
+    const holders = this.#holders.get(port) ?? new Set();
+    if (isHeld) this.#holders.set(port, holders.add(node));
+    else if (holders.delete(node) && holders.size === 0) this.#holders.delete(port);
   }
 }
 
@@ -182,6 +236,9 @@ export function createSnapshot(state: {
   for (const task of state.tasks) ledger.update(task);
   return ledger.snapshot(state.lastNode);
 }
+
+const noHolders: ReadonlySet<string> = new Set();
+const nothingPromised: Readonly<Account> = Object.freeze(emptyAccount());
 
 function emptyAccount(): Account {
   return {

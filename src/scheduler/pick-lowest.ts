@@ -3,46 +3,43 @@ import type { Task } from '../task/task.ts';
 import type { NodeSnapshot } from './scheduler.ts';
 
 /**
- * The third phase of every policy: the lowest score. Among equals a hash of task and node decides,
- * so that the choice is the same each time it is computed and still not always the first node.
+ * The third phase of every policy: the lowest score. Among equals a hash of the task decides, so
+ * that the choice is the same each time it is computed and yet spreads over all of them.
  */
 export function pickLowest(
   task: Task,
   candidates: readonly NodeSnapshot[],
   scores: readonly number[],
 ): number {
-  let best = -1;
-  let bestScore = Number.POSITIVE_INFINITY;
-  let bestRank: number | undefined;
-  const seed = hash(task.id, OFFSET_BASIS);
-  const rankOf = (index: number): number => hash(candidates[index]?.node.name ?? '', seed);
+  let lowest = Number.POSITIVE_INFINITY;
+  let equals: number[] = [];
   scores.forEach((score, index) => {
-    if (score < bestScore) {
-      best = index;
-      bestScore = score;
-      bestRank = undefined;
-    } else if (score === bestScore) {
-      bestRank ??= rankOf(best);
-      const rank = rankOf(index);
-      if (rank < bestRank) {
-        best = index;
-        bestRank = rank;
-      }
+    if (score < lowest) {
+      lowest = score;
+      equals = [index];
+    } else if (score === lowest) {
+      equals.push(index);
     }
   });
-  assert(best >= 0, 'there is a candidate with a finite score to pick');
-  return best;
+  const index = equals[pickAmongEquals(task, equals.length)];
+  assert(index !== undefined && index < candidates.length, 'there is a candidate to pick');
+  return index;
+}
+
+/** Which of so many equals gets the task, counted from 0 in the order of their names. */
+export function pickAmongEquals(task: Task, count: number): number {
+  return count <= 1 ? 0 : hash(task.id) % count;
 }
 
 const OFFSET_BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 
 /**
- * FNV-1a over the UTF-16 units, then the finalizer of MurmurHash3: FNV alone orders names that
- * differ in their last character alike for every seed.
+ * FNV-1a over the UTF-16 units, then the finalizer of MurmurHash3: in FNV alone the last character
+ * reaches few of the high bits.
  */
-function hash(text: string, seed: number): number {
-  let mixed = seed;
+function hash(text: string): number {
+  let mixed = OFFSET_BASIS;
   for (let index = 0; index < text.length; index += 1) {
     mixed = Math.imul(mixed ^ text.charCodeAt(index), PRIME);
   }

@@ -8,7 +8,7 @@ import type { NodeSnapshot } from './scheduler.ts';
  * the same purpose. It never decides whether a task fits. Disk has no default: most tasks keep
  * nothing there.
  */
-const defaultRequest: Resources = Object.freeze({
+export const defaultRequest: Resources = Object.freeze({
   cpu: 0.1,
   memory: 200 * 1024 ** 2,
   disk: 0,
@@ -33,11 +33,22 @@ export function scoredDemand(task: Task): Resources {
  * sense does not count.
  */
 export function usedFraction(candidate: NodeSnapshot, resource: ResourceName): number {
-  const capacity = candidate.node.capacity[resource];
   const assumed =
     resource === 'disk' ? 0 : candidate.withoutRequest[resource] * defaultRequest[resource];
-  const promised = fraction(candidate.committed[resource] + assumed, capacity);
-  const observed = candidate.node.observed?.[resource];
+  return fractionInUse(
+    candidate.committed[resource] + assumed,
+    candidate.node.capacity[resource],
+    candidate.node.observed?.[resource],
+  );
+}
+
+/** The same of plain amounts. */
+export function fractionInUse(
+  amount: number,
+  capacity: number,
+  observed: number | undefined,
+): number {
+  const promised = fraction(amount, capacity);
   if (observed === undefined || !(observed > 0)) return promised;
   return Math.max(promised, Math.min(1, fraction(observed, capacity)));
 }
@@ -52,7 +63,7 @@ export function demandFraction(
 }
 
 /** Nothing of nothing is 0; something of nothing is full. */
-function fraction(amount: number, capacity: number): number {
+export function fraction(amount: number, capacity: number): number {
   if (capacity > 0) return amount / capacity;
   return amount > 0 ? 1 : 0;
 }

@@ -46,8 +46,17 @@ const EXPONENT_MAX = 600;
  */
 export function marginalCost(used: number, demand: number, base: number): number {
   const steepness = Math.log(base);
-  const growth = Math.expm1(Math.min(demand, 1) * steepness);
-  return Math.exp(Math.min(used * steepness, EXPONENT_MAX)) * growth;
+  return costLevel(used, steepness) * costGrowth(demand, steepness);
+}
+
+/** The factor of the marginal cost that the node alone decides. */
+export function costLevel(used: number, steepness: number): number {
+  return Math.exp(Math.min(used * steepness, EXPONENT_MAX));
+}
+
+/** The factor that the demand decides, and the size of the node. */
+export function costGrowth(demand: number, steepness: number): number {
+  return Math.expm1(Math.min(demand, 1) * steepness);
 }
 
 function scoreByMarginalCost(
