@@ -5,85 +5,27 @@ import { Manager } from '../../src/manager/manager.ts';
 import type { NodeFacts } from '../../src/node/node.ts';
 import { MemoryStore } from '../../src/store/memory/memory-store.ts';
 import { taskSpecSchema } from '../../src/task/task-spec.ts';
-import { taskId } from '../support/cluster.ts';
+import { GIB, taskId } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { type HttpStub, sendJson, startHttpStub } from '../support/http-stub.ts';
+import { startWorker } from '../support/http-doors.ts';
+import { type HttpStub, sendJson } from '../support/http-stub.ts';
+import { factsOf, heartbeat, startOddWorker, oddStats as stats } from '../support/odd-worker.ts';
 
 // Whatever answers at a worker's address, the manager stays well: the node is not up, says why, and
 // is up again as soon as a worker answers there.
-
-const WORKER_ID = '6be4cb6b-61d1-40cb-bc7b-9cacefefa60c';
-const GIB = 1024 ** 3;
-
-function factsOf(address: string, more: Partial<NodeFacts> = {}): NodeFacts {
-  return {
-    id: WORKER_ID,
-    name: 'worker-1',
-    address,
-    capacity: { cpu: 4, memory: 8 * GIB, disk: 100 * GIB },
-    labels: {},
-    runtimes: [{ name: 'process', available: true }],
-    bindRoots: [],
-    version: '0.1.0',
-    ...more,
-  };
-}
 
 interface WithManager extends AsyncDisposable {
   readonly manager: Manager;
 }
 
-async function startManager(): Promise<WithManager> {
+async function startManager(token?: string): Promise<WithManager> {
   const manager = new Manager({
     store: new MemoryStore(),
-    link: createWorkerClient(),
+    link: createWorkerClient({ token }),
     nodeTimeoutMs: 1000,
   });
   await manager.start();
   return { manager, [Symbol.asyncDispose]: () => manager.stop() };
-}
-
-const stats = {
-  used: { cpu: 0.5, memory: GIB, disk: GIB },
-  load: 0.1,
-  taskCount: 0,
-  time: '2026-01-02T03:04:05.000Z',
-};
-
-const heartbeat = { type: 'heartbeat', stats, runtimes: [{ name: 'process', available: true }] };
-
-/** What a stub says in place of a worker; the rest it says as a worker does. */
-interface Odd {
-  readonly list?: (response: ServerResponse) => void;
-  /** Lines of the stream, before its heartbeats. */
-  readonly lines?: readonly (string | object)[];
-  /** Other facts than usual. */
-  readonly facts?: Partial<NodeFacts>;
-}
-
-async function startOddWorker(odd: () => Odd): Promise<HttpStub> {
-  const stub: HttpStub = await startHttpStub(({ method, url }, response) => {
-    if (method === 'POST') return sendJson(response, {});
-    const { list, lines = [], facts: more } = odd();
-    if (url.pathname === '/assignments') {
-      if (list !== undefined) return list(response);
-      const facts = factsOf(stub.url, more);
-      return sendJson(response, {
-        protocol: 1,
-        facts,
-        sequence: 0,
-        observations: [],
-        orphans: [],
-      });
-    }
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    for (const line of [...lines, heartbeat]) {
-      response.write(`${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
-    }
-    const timer = setInterval(() => response.write(`${JSON.stringify(heartbeat)}\n`), 100);
-    response.on('close', () => clearInterval(timer));
-  });
-  return stub;
 }
 
 async function untilUp(manager: Manager): Promise<void> {
@@ -186,6 +128,52 @@ describe('a node where something else answers', () => {
     await untilRefused(started.manager, words);
     lines = [];
     await untilUp(started.manager);
+  });
+});
+
+describe('a stranger at the address of a node', () => {
+  /** That it was only ever asked who it is: no order, no spec. */
+  function expectNothingTold(stub: HttpStub): void {
+    const asked = stub.requests.map(({ method, url }) => `${method} ${url.pathname}`);
+    expect(new Set(asked)).toEqual(new Set(['GET /assignments']));
+  }
+
+  async function submitJob(manager: Manager): Promise<void> {
+    const spec = taskSpecSchema.parse({ name: 'job', command: 'sleep', env: { KEY: 'value' } });
+    await manager.submit({ id: taskId(1), spec }, { requestId: 'test' });
+  }
+
+  test('that belongs to another cluster is refused by both names, and told nothing', async () => {
+    const cluster = '99999999-9999-4999-8999-999999999999';
+    await using stub = await startOddWorker(() => ({ cluster }));
+    await using started = await startManager();
+    const { manager } = started;
+    await manager.join({ protocol: 1, facts: factsOf(stub.url) });
+    await submitJob(manager);
+    const own = manager.status().cluster;
+    await untilRefused(manager, new RegExp(`belongs to cluster ${cluster}, and this is ${own}`));
+    expectNothingTold(stub);
+  });
+
+  test('that is the worker of another node is refused by name, and told nothing', async () => {
+    const facts = { id: '88888888-8888-4888-8888-888888888888', name: 'stranger' };
+    await using stub = await startOddWorker(() => ({ facts }));
+    await using started = await startManager();
+    const { manager } = started;
+    await manager.join({ protocol: 1, facts: factsOf(stub.url) });
+    await submitJob(manager);
+    await untilRefused(manager, /At the address of node worker-1 answers worker stranger/);
+    expectNothingTold(stub);
+  });
+
+  test('with another token than ours refuses us, and that is said', async () => {
+    await using worker = await startWorker({ doors: { token: 'the-token-of-another-cluster' } });
+    await using started = await startManager('the-token-of-this-cluster');
+    const { manager } = started;
+    await manager.join({ protocol: 1, facts: factsOf(worker.url) });
+    await submitJob(manager);
+    await untilRefused(manager, /token/);
+    expect(worker.service.assigned).toEqual([]);
   });
 });
 
