@@ -19,6 +19,7 @@ export function describeState(task: TaskReply, now: number): string {
     case 'scheduled':
       return withMore('scheduled', status.progress ?? status.reason?.message);
     case 'running':
+      if (status.replacing?.attempt === status.attempt) return describeReplacing(task);
       return withMore(
         status.health === undefined ? 'running' : `running (${status.health})`,
         status.progress,
@@ -28,6 +29,12 @@ export function describeState(task: TaskReply, now: number): string {
     case 'failed':
       return withMore('failed', [endOf(task), restartOf(task, now)].filter(Boolean).join(', '));
   }
+}
+
+/** `running: restarting`, `running: moving`. */
+function describeReplacing({ status }: TaskReply): string {
+  const isMove = status.replacing?.reason.code === 'node-drained';
+  return withMore(`${status.state}: ${isMove ? 'moving' : 'restarting'}`, status.progress);
 }
 
 /** `running: stopping (stuck: …)`, where it cannot be ended. */

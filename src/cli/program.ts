@@ -50,6 +50,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'stop tasks',
     load: async () => (await import('./commands/stop.ts')).defineStop,
   },
+  restart: {
+    summary: 'end tasks and start them anew',
+    load: async () => (await import('./commands/restart.ts')).defineRestart,
+  },
   status: {
     summary: 'list tasks, or show one',
     load: async () => (await import('./commands/status.ts')).defineStatus,
@@ -95,6 +99,8 @@ export async function createProgram(
     .description('Runs tasks on one machine or many, and never loses track of them.')
     .version(readVersion(), '-V, --version', 'print the version')
     .exitOverride()
+    // The flags behind a command are its own, also where one above it has the same.
+    .enablePositionalOptions()
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: (text) => pending.push(() => stdout.write(text)),

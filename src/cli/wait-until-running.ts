@@ -78,8 +78,10 @@ async function tellResult(
   }
 }
 
-function isSettled(task: TaskReply): boolean {
-  return ['running', 'completed', 'failed'].includes(task.status.state);
+/** What is about to be replaced, or started again at once, has not come to anything yet. */
+function isSettled({ status }: TaskReply): boolean {
+  if (status.replacing !== undefined || status.restartDelayMs === 0) return false;
+  return ['running', 'completed', 'failed'].includes(status.state);
 }
 
 function describeProgress(io: CliIo, task: TaskReply): string {

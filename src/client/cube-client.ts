@@ -10,6 +10,7 @@ import {
   managerStatusSchema,
   type NodeReply,
   nodeListSchema,
+  nodeReplySchema,
   type TaskPageReply,
   type TaskReply,
   taskPageSchema,
@@ -89,7 +90,27 @@ export interface CubeClient {
   /** Asks that a task runs no more; resolves when the wish is durable. May be repeated. */
   stop(id: string, options?: CallOptions): Promise<TaskReply>;
 
+  /**
+   * Asks for the next attempt of a task; resolves when the wish is durable. May be repeated.
+   *
+   * @throws CubeError `conflict`, when it was stopped or has completed.
+   */
+  restart(id: string, options?: CallOptions): Promise<TaskReply>;
+
   nodes(options?: PastOptions): Promise<readonly NodeReply[]>;
+
+  /** From now on the node takes no tasks, and those on it move elsewhere, one by one. */
+  drain(node: string, options?: CallOptions): Promise<NodeReply>;
+
+  /** The node takes tasks again. */
+  resume(node: string, options?: CallOptions): Promise<NodeReply>;
+
+  /** Sets labels of the node, over those of its worker; null takes one away. */
+  label(
+    node: string,
+    labels: Readonly<Record<string, string | null>>,
+    options?: CallOptions,
+  ): Promise<NodeReply>;
 
   /** What is different at `to` (default: now) from what was at `from`. @throws CubeError `pruned`. */
   difference(from: Moment, to?: Moment, options?: CallOptions): Promise<DifferenceReply>;
@@ -136,6 +157,16 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
     return (await requestJson(connection, request, taskPageSchema)).value;
   };
 
+  const post = async <Schema extends z.ZodType>(
+    request: { readonly path: string; readonly body?: unknown },
+    schema: Schema,
+    { signal }: CallOptions = {},
+  ): Promise<z.output<Schema>> =>
+    (await requestJson(connection, { ...request, method: 'POST', signal }, schema)).value;
+
+  const nodePath = (node: string, what: string): string =>
+    `/nodes/${encodeURIComponent(node)}/${what}`;
+
   return {
     url: connection.baseUrl,
     listPage,
@@ -163,6 +194,15 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
       const request = { method: 'DELETE', path: taskPath(id), signal } as const;
       return (await requestJson(connection, request, taskSchema)).value;
     },
+
+    restart: (id, call) => post({ path: `${taskPath(id)}/restart` }, taskSchema, call),
+
+    drain: (node, call) => post({ path: nodePath(node, 'drain') }, nodeReplySchema, call),
+
+    resume: (node, call) => post({ path: nodePath(node, 'resume') }, nodeReplySchema, call),
+
+    label: (node, labels, call) =>
+      post({ path: nodePath(node, 'labels'), body: { labels } }, nodeReplySchema, call),
 
     nodes: async (call) => (await get('/nodes', nodeListSchema, call)).items,
 

@@ -19,6 +19,8 @@ const taskEventTypes = [
   'task-started',
   'task-health-changed',
   'task-stop-requested',
+  'task-restart-requested',
+  'task-displaced',
   'task-completed',
   'task-failed',
   'task-pruned',
@@ -27,6 +29,9 @@ const taskEventTypes = [
 const nodeEventTypes = [
   'node-joined',
   'node-changed',
+  'node-drain-requested',
+  'node-drain-ended',
+  'node-labelled',
   'node-observed',
   'node-came-up',
   'node-became-unreachable',

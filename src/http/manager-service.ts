@@ -23,12 +23,32 @@ export interface ManagerService {
   /** Asks that a task does not run any more; resolves when the wish is durable. Repeatable. */
   stopTask(id: string, origin: RequestOrigin): Promise<TaskView>;
 
+  /**
+   * Asks for the next attempt of a task; resolves when the wish is durable.
+   *
+   * @throws CubeError `conflict`, when it was stopped or has completed.
+   */
+  restartTask(id: string, origin: RequestOrigin): Promise<TaskView>;
+
   /** @throws CubeError `not-found`, or `pruned` where the log still knows of it. */
   getTask(id: string): Promise<TaskView>;
 
   listTasks(query: TaskQuery): Promise<TaskPage>;
 
   listNodes(): readonly NodeView[];
+
+  /** From now on a node takes no tasks, and those on it move. @throws CubeError `not-found`. */
+  drainNode(name: string, origin: RequestOrigin): Promise<NodeView>;
+
+  /** A node that was drained takes tasks again. @throws CubeError `not-found`. */
+  resumeNode(name: string, origin: RequestOrigin): Promise<NodeView>;
+
+  /** Sets labels of a node; null takes one away. @throws CubeError `not-found`, `invalid-input`. */
+  labelNode(
+    name: string,
+    changes: Readonly<Record<string, string | null>>,
+    origin: RequestOrigin,
+  ): Promise<NodeView>;
 
   /** What was, at any moment that the log still reaches. */
   readonly history: HistoryService;

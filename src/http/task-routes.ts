@@ -128,6 +128,16 @@ function oneTaskRoutes(
         toTaskViewReply(await service.stopTask(id, { requestId })),
     }),
     defineRoute({
+      method: 'POST',
+      path: '/tasks/:id/restart',
+      access: 'token',
+      summary: 'Ask for the next attempt of a task. Replies once that is durable; repeatable.',
+      params,
+      replies: { 200: taskReply },
+      handle: async ({ params: { id }, requestId }) =>
+        toTaskViewReply(await service.restartTask(id, { requestId })),
+    }),
+    defineRoute({
       method: 'GET',
       path: '/tasks/:id/logs',
       access: 'token',

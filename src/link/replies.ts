@@ -25,7 +25,7 @@ export const taskPageSchema = z
 export type TaskPageReply = Readonly<z.output<typeof taskPageSchema>>;
 
 /** A node with what is promised on it and measured there. */
-const nodeReplySchema = nodeSchema
+export const nodeReplySchema = nodeSchema
   .extend({
     committed: resourcesSchema.describe('What its unfinished tasks have been promised.'),
     taskCount: z.int().min(0).describe('Tasks placed there that have not ended.'),

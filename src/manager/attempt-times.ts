@@ -21,7 +21,7 @@ export class AttemptTimes {
     if (status.state !== 'running') this.#runningSince.delete(id);
     else if (!this.#runningSince.has(id)) this.#runningSince.set(id, this.#clock.monotonic());
     if (status.state !== 'failed' || status.restartDelayMs === undefined) this.#dueAt.delete(id);
-    else if (!this.#dueAt.has(id)) {
+    else if (!this.#dueAt.has(id) || status.restartDelayMs === 0) {
       this.#dueAt.set(id, this.#clock.monotonic() + status.restartDelayMs);
     }
   }

@@ -4,6 +4,7 @@ import type { EventDraft } from '../event/event.ts';
 import type { Node, NodeFacts } from '../node/node.ts';
 import type { Task } from '../task/task.ts';
 import { nodeDraft } from './judge-heartbeat.ts';
+import { effectiveLabels } from './judge-steering.ts';
 
 /** What an announcement is judged by. */
 export interface JoinContext {
@@ -37,11 +38,20 @@ export function judgeJoin(facts: NodeFacts, context: JoinContext): readonly Even
       }),
     ];
   }
-  const changed = Object.entries(facts).filter(
-    ([field, value]) => !isDeepStrictEqual(existing[field as keyof NodeFacts], value),
+  const told = withOwnLabels(facts, existing);
+  const changed = Object.entries(told).filter(
+    ([field, value]) => !isDeepStrictEqual(existing[field as keyof Node], value),
   );
   if (changed.length === 0) return [];
   return [nodeDraft(facts, 'node-changed', Object.fromEntries(changed))];
+}
+
+/** What a worker says of its labels, under those that the user has given the node. */
+function withOwnLabels(facts: NodeFacts, existing: Node): NodeFacts | Partial<Node> {
+  const { labelChanges } = existing;
+  if (labelChanges === undefined) return facts;
+  const labels = effectiveLabels(facts.labels, labelChanges);
+  return { ...facts, announcedLabels: facts.labels, labels };
 }
 
 function assertNameFree(facts: NodeFacts, context: JoinContext): void {

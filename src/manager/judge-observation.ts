@@ -5,6 +5,7 @@ import type { Reason } from '../task/reason.ts';
 import { decideRestart } from '../task/restart-decision.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskStatusPatch } from '../task/task-status.ts';
+import { displacedPatch, hasReplaced, isDisplaced } from './judge-replacement.ts';
 
 /** What judging looks at beside the task and what was seen of it. */
 export interface ObservationContext {
@@ -41,12 +42,18 @@ export function judgeObservation(
     actor: `worker ${context.node}`,
     ...(reason === undefined ? {} : { reason }),
   });
+  // Whatever becomes of it now, the attempt before has given its place.
+  const replaced = hasReplaced(status) ? { replacing: null } : {};
   if (observation.ended !== undefined) {
     const { type, patch } = judgeEnd(task, observation.ended, context);
     const seen = factsOf(observation);
-    return draft(type, { ...seen, ...patch, progress: null }, patch.reason ?? undefined);
+    const changes = { ...seen, ...patch, progress: null, ...replaced };
+    return draft(type, changes, patch.reason ?? undefined);
   }
-  if (observation.phase === 'running') return judgeRunning(task, observation, draft);
+  if (observation.phase === 'running') {
+    const running = judgeRunning(task, observation, draft);
+    return running && { ...running, status: { ...running.status, ...replaced } };
+  }
   const isNews = status.state === 'scheduled' && observation.progress !== status.progress;
   if (!isNews || observation.progress === undefined) return undefined;
   return draft('task-progressed', { progress: observation.progress });
@@ -97,6 +104,9 @@ function judgeEnd(
   };
   if (status.desired === 'stopped') {
     return { type: 'task-completed', patch: { ...facts, state: 'completed' } };
+  }
+  if (isDisplaced(task, ended)) {
+    return { type: 'task-displaced', patch: displacedPatch(task, facts) };
   }
   const succeeded = ended.exitCode === 0 && ended.reason.code === 'exited' && !wasUnhealthy;
   const decision = decideRestart(

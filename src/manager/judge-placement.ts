@@ -8,7 +8,7 @@ import { clearedByNewAttempt, withPatch } from '../task/task-status.ts';
 /** The event that a placement decision becomes when it has chosen a node. */
 export function placementDraft(task: Task, node: string, context: PlacementContext): EventDraft {
   const attempt = task.status.attempt + 1;
-  const isRestart = task.status.state === 'failed';
+  const isRestart = task.status.attempt > 0;
   return {
     type: 'task-scheduled',
     taskId: task.id,

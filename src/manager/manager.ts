@@ -1,5 +1,7 @@
 import { CubeError } from '../errors/cube-error.ts';
-import type { CubeEvent } from '../event/event.ts';
+import { quoteText } from '../errors/describe-value.ts';
+import type { CubeEvent, EventDraft } from '../event/event.ts';
+import { assert } from '../lib/assert.ts';
 import { timestamp } from '../lib/clock.ts';
 import {
   type Announcement,
@@ -8,28 +10,41 @@ import {
   type LogOptions,
   PROTOCOL_VERSION,
 } from '../link/protocol.ts';
-import type { Node, NodeStats, Resources } from '../node/node.ts';
+import type { Node } from '../node/node.ts';
 import { ManagerRepository, type Reign } from '../store/manager-repository.ts';
 import { isFinal, type Task } from '../task/task.ts';
 import type { TaskSpec } from '../task/task-spec.ts';
-import type { TaskState } from '../task/task-state.ts';
 import { AttemptTimes } from './attempt-times.ts';
 import { beginReign } from './begin-reign.ts';
 import { type AppliedEvent, ClusterState } from './cluster-state.ts';
 import { Committer } from './committer.ts';
+import { DrainLoop } from './drain-loop.ts';
 import { EventLog } from './event-log.ts';
 import { explainTask, type TaskExplanation, walkBack } from './explain.ts';
 import { History } from './history.ts';
+import { restartDrafts } from './judge-replacement.ts';
+import {
+  drainRequestDrafts,
+  type LabelChanges,
+  labelDrafts,
+  resumeDrafts,
+} from './judge-steering.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
 import {
   type CompiledManagerOptions,
   compileManagerOptions,
   type ManagerOptions,
 } from './manager-options.ts';
+import {
+  type ManagerOverview,
+  type NodeOverview,
+  type Origin,
+  toNodeOverview,
+} from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
-import { assertSameSpec, stopDrafts, submitDraft } from './submit.ts';
+import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 
 export type { TaskWithAge } from './task-age.ts';
@@ -45,6 +60,7 @@ interface Parts {
   readonly schedule: ScheduleLoop;
   readonly nodes: NodeSupervisor;
   readonly retention: RetentionLoop;
+  readonly drain: DrainLoop;
   readonly startedAt: string;
 }
 
@@ -88,7 +104,7 @@ export class Manager {
       onFatal: (error) => {
         logger.error({ err: error }, 'The manager cannot go on.');
         // It may still be read, but it commands nobody any more: another one may reign.
-        for (const loop of [schedule, nodes, retention]) void loop.stop();
+        for (const loop of [schedule, nodes, retention, drain]) void loop.stop();
         options.onFatal(error);
       },
     });
@@ -101,13 +117,20 @@ export class Manager {
       repository: this.#repository,
       limits: options.retention,
     });
+    const drain = new DrainLoop({
+      ...options,
+      state,
+      committer,
+      snapshot: () => schedule.snapshot(),
+    });
     this.#storeBytes = await this.#repository.sizeBytes();
     const startedAt = timestamp(clock);
-    const loops = { schedule, nodes, retention };
+    const loops = { schedule, nodes, retention, drain };
     this.#parts = { reign, state, committer, log, history, times, ...loops, startedAt };
     schedule.start();
     nodes.start();
     retention.start();
+    drain.start();
     logger.info({ ...reign, revision: state.revision, tasks: state.taskCount }, 'Manager started.');
   }
 
@@ -118,7 +141,8 @@ export class Manager {
     const parts = this.#parts;
     if (parts === undefined) return;
     parts.log.close();
-    await Promise.all([parts.schedule.stop(), parts.nodes.stop(), parts.retention.stop()]);
+    const { schedule, nodes, retention, drain } = parts;
+    await Promise.all([schedule, nodes, retention, drain].map((loop) => loop.stop()));
     await parts.committer.close();
   }
 
@@ -133,38 +157,79 @@ export class Manager {
   ): Promise<{ readonly task: Task; readonly created: boolean }> {
     const { committer, state } = this.#started();
     const id = submission.id ?? this.#options.random.uuid();
-    const created = await committer.commit((view) => {
-      const existing = view.findTask(id);
-      // Whoever repeats a submission late must not have the task run a second time.
-      const isGone = state.prunedIds.has(id) || state.findTask(id) !== undefined;
-      if (existing === undefined && isGone) throw prunedError(id);
-      if (existing !== undefined) {
-        assertSameSpec(existing, submission.spec);
-        return { drafts: [], result: false };
-      }
-      const { shortage } = this.#repository;
-      if (shortage !== undefined) throw shortage;
-      if (state.taskCount >= this.#options.taskCountMax) {
-        throw new CubeError('too-many-requests', `The cluster holds ${state.taskCount} tasks.`, {
-          hint: 'Stop tasks, or wait until finished ones are pruned.',
-        });
-      }
-      return { drafts: [submitDraft(id, submission.spec, origin.requestId)], result: true };
-    });
+    const created = await committer.commit((view) =>
+      planSubmission(
+        { id, spec: submission.spec, requestId: origin.requestId },
+        {
+          state,
+          view,
+          taskCountMax: this.#options.taskCountMax,
+          shortage: this.#repository.shortage,
+        },
+      ),
+    );
     return { task: this.#getTask(id), created };
   }
 
   /** Asks that a task does not run any more; resolves when the wish is durable. */
-  async stopTask(id: string, origin: { readonly requestId: string }): Promise<TaskWithAge> {
+  stopTask(id: string, origin: Origin): Promise<TaskWithAge> {
+    const time = timestamp(this.#options.clock);
+    return this.#changeTask(id, (task) => stopDrafts(task, { ...origin, time }));
+  }
+
+  /**
+   * Asks for the next attempt of a task; resolves when the wish is durable.
+   *
+   * @throws CubeError `conflict`, when it was stopped or has completed.
+   */
+  restartTask(id: string, origin: Origin): Promise<TaskWithAge> {
+    return this.#changeTask(id, (task) => restartDrafts(task, origin));
+  }
+
+  async #changeTask(
+    id: string,
+    judge: (task: Task) => readonly EventDraft[],
+  ): Promise<TaskWithAge> {
     const { committer } = this.#started();
     await this.getTask(id);
-    const time = timestamp(this.#options.clock);
     await committer.commit((view) => {
       const task = view.findTask(id);
-      const drafts = task === undefined ? [] : stopDrafts(task, { ...origin, time });
-      return { drafts, result: undefined };
+      return { drafts: task === undefined ? [] : judge(task), result: undefined };
     });
     return this.getTask(id);
+  }
+
+  /** From now on a node takes no tasks, and those on it move elsewhere, one by one. */
+  drainNode(name: string, origin: Origin): Promise<NodeOverview> {
+    return this.#changeNode(name, (node) => drainRequestDrafts(node, origin));
+  }
+
+  /** A node that was drained takes tasks again. */
+  resumeNode(name: string, origin: Origin): Promise<NodeOverview> {
+    return this.#changeNode(name, (node) => resumeDrafts(node, origin));
+  }
+
+  /** Gives a node labels over those of its worker. @throws CubeError `invalid-input`. */
+  labelNode(name: string, changes: LabelChanges, origin: Origin): Promise<NodeOverview> {
+    return this.#changeNode(name, (node) => labelDrafts(node, changes, origin));
+  }
+
+  async #changeNode(
+    name: string,
+    judge: (node: Node) => readonly EventDraft[],
+  ): Promise<NodeOverview> {
+    await this.#started().committer.commit((view) => {
+      const node = view.findNode(name);
+      if (node === undefined) {
+        throw new CubeError('not-found', `There is no node with the name ${quoteText(name)}.`, {
+          hint: '"cube node" lists them all.',
+        });
+      }
+      return { drafts: judge(node), result: undefined };
+    });
+    const changed = this.listNodes().find(({ node }) => node.name === name);
+    assert(changed !== undefined, 'a node that was changed is there');
+    return changed;
   }
 
   /** @throws CubeError `not-found`, or `pruned` where its id is still known. */
@@ -189,24 +254,9 @@ export class Manager {
     };
   }
 
-  listNodes(): readonly {
-    readonly node: Node;
-    readonly committed: Resources;
-    readonly taskCount: number;
-    readonly stats?: NodeStats;
-    readonly flapping?: boolean;
-  }[] {
+  listNodes(): readonly NodeOverview[] {
     const { schedule, nodes } = this.#started();
-    return schedule.snapshot().nodes.map(({ node, committed, taskCount }) => {
-      const stats = nodes.statsOf(node.name);
-      return {
-        node,
-        committed,
-        taskCount,
-        ...(stats === undefined ? {} : { stats }),
-        ...(nodes.isFlapping(node.name) ? { flapping: true } : {}),
-      };
-    });
+    return schedule.snapshot().nodes.map((counted) => toNodeOverview(counted, nodes));
   }
 
   /** What was, at any moment that the log still reaches. */
@@ -277,7 +327,7 @@ export class Manager {
     };
   }
 
-  status(): ManagerSnapshot {
+  status(): ManagerOverview {
     const { reign, state, committer, startedAt } = this.#started();
     this.#measureStore();
     const { scheduler, version } = this.#options;
@@ -337,29 +387,9 @@ export class Manager {
       else if (applied.event.taskId !== undefined) parts.times.forget(applied.event.taskId);
       parts.schedule.onPublished(applied);
       parts.nodes.onPublished(applied);
+      parts.drain.onPublished(applied);
       if (applied.task !== undefined && isFinal(applied.task)) parts.retention.onFinished();
     }
     parts.log.publish(group.map(({ event }) => event));
   }
-}
-
-function prunedError(id: string): CubeError {
-  return new CubeError('pruned', `Task ${id} has ended and was pruned.`, {
-    hint: 'Submit it under a new id to run it again.',
-  });
-}
-
-/** The manager at a glance. */
-export interface ManagerSnapshot extends Reign {
-  readonly revision: number;
-  readonly floor: number;
-  readonly store: string;
-  readonly storeBytes: number;
-  readonly scheduler: string;
-  readonly taskCounts: Readonly<Record<TaskState, number>>;
-  readonly nodeCount: number;
-  readonly startedAt: string;
-  readonly version: string;
-  readonly healthy: boolean;
-  readonly problem?: string;
 }

@@ -60,11 +60,15 @@ function withinSize(run: Assignments['run']): Assignments['run'] {
   return end === -1 ? run : run.slice(0, end);
 }
 
-/** Whether the current attempt is to run on: not stopped by the user, not given up as unhealthy. */
+/**
+ * Whether the current attempt is to run on: not stopped by the user, not given up as unhealthy, and
+ * not to be replaced by the next one.
+ */
 function shouldRun(task: Task): boolean {
   const { status, spec } = task;
   const isGivenUp = status.health === 'unhealthy' && spec.restart.policy !== 'never';
-  return status.desired === 'running' && !isGivenUp;
+  const isReplaced = status.replacing?.attempt === status.attempt;
+  return status.desired === 'running' && !isGivenUp && !isReplaced;
 }
 
 function planCurrent(task: Task, held: HeldAttempts, orders: Orders): void {

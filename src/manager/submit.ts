@@ -4,9 +4,59 @@ import { describeValue } from '../errors/describe-value.ts';
 import type { EventDraft } from '../event/event.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskSpec } from '../task/task-spec.ts';
+import type { ClusterState, StateView } from './cluster-state.ts';
+import type { Plan } from './committer.ts';
+
+interface Submitting {
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly requestId: string;
+}
+
+interface SubmissionContext {
+  readonly state: Pick<ClusterState, 'findTask' | 'prunedIds' | 'taskCount'>;
+  readonly view: StateView;
+  readonly taskCountMax: number;
+  /** Why new tasks should not be taken now. */
+  readonly shortage: CubeError | undefined;
+}
+
+/**
+ * What a submission changes, and whether it makes a task: the same id with the same spec is the
+ * task that is there.
+ *
+ * @throws CubeError `conflict`, `pruned`, `too-many-requests`, or that of the shortage.
+ */
+export function planSubmission(
+  { id, spec, requestId }: Submitting,
+  { state, view, taskCountMax, shortage }: SubmissionContext,
+): Plan<boolean> {
+  const existing = view.findTask(id);
+  // Whoever repeats a submission late must not have the task run a second time.
+  const isGone = state.prunedIds.has(id) || state.findTask(id) !== undefined;
+  if (existing === undefined && isGone) throw prunedError(id);
+  if (existing !== undefined) {
+    assertSameSpec(existing, spec);
+    return { drafts: [], result: false };
+  }
+  if (shortage !== undefined) throw shortage;
+  if (state.taskCount >= taskCountMax) {
+    throw new CubeError('too-many-requests', `The cluster holds ${state.taskCount} tasks.`, {
+      hint: 'Stop tasks, or wait until finished ones are pruned.',
+    });
+  }
+  return { drafts: [submitDraft(id, spec, requestId)], result: true };
+}
+
+/** The refusal to speak of a task that is gone. */
+export function prunedError(id: string): CubeError {
+  return new CubeError('pruned', `Task ${id} has ended and was pruned.`, {
+    hint: 'Submit it under a new id to run it again.',
+  });
+}
 
 /** The first event of a task. */
-export function submitDraft(id: string, spec: TaskSpec, requestId: string): EventDraft {
+function submitDraft(id: string, spec: TaskSpec, requestId: string): EventDraft {
   return {
     type: 'task-submitted',
     taskId: id,
@@ -23,7 +73,7 @@ export function submitDraft(id: string, spec: TaskSpec, requestId: string): Even
  *
  * @throws CubeError `conflict`, naming the first field that differs, when it is not.
  */
-export function assertSameSpec(existing: Task, spec: TaskSpec): void {
+function assertSameSpec(existing: Task, spec: TaskSpec): void {
   const field = firstDifference(existing.spec, spec);
   if (field === undefined) return;
   throw new CubeError(
@@ -82,7 +132,8 @@ export function stopDrafts(task: Task, request: StopRequest): readonly EventDraf
     actor: 'user',
   };
   if (status.state !== 'pending') return [requested];
-  const reason = { code: 'stopped-by-user', message: 'It was stopped before it ran.' } as const;
+  const when = status.attempt === 0 ? 'before it ran' : 'while it waited for a node';
+  const reason = { code: 'stopped-by-user', message: `It was stopped ${when}.` } as const;
   return [
     requested,
     {

@@ -30,9 +30,27 @@ export type RuntimeFact = Readonly<z.output<typeof runtimeFactSchema>>;
 
 const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
+const LABEL_COUNT_WANTED = 'at most 100 labels';
+
 const nodeLabelsSchema = z
   .record(z.string().regex(LABEL_KEY), z.string().max(63))
-  .refine((labels) => Object.keys(labels).length <= 100, 'at most 100 labels');
+  .refine((labels) => labelLimitProblem(labels) === undefined, LABEL_COUNT_WANTED);
+
+/** What is wanted, when a node would have too many labels. */
+export function labelLimitProblem(labels: Readonly<Record<string, string>>): string | undefined {
+  return Object.keys(labels).length <= 100 ? undefined : LABEL_COUNT_WANTED;
+}
+
+const LABEL_KEY_WANTED =
+  'a label of letters, digits and _./- that begins with a letter or digit, of at most 63';
+
+/** Labels to set, and with null to take away. */
+export const labelChangesSchema = z
+  .record(
+    z.string().regex(LABEL_KEY, LABEL_KEY_WANTED),
+    z.union([z.string().max(63), z.null()], 'a text of at most 63 characters, or null'),
+  )
+  .refine((labels) => Object.keys(labels).length <= 100, LABEL_COUNT_WANTED);
 
 const ADDRESS_WANTED =
   'an address such as http://10.0.0.5:5556, without user, query and fragment, and not link-local';
@@ -93,6 +111,13 @@ export const nodeSchema = nodeFactsSchema
     livenessSince: timestampSchema,
     livenessReason: z.string().optional(),
     draining: z.boolean(),
+    announcedLabels: nodeLabelsSchema
+      .optional()
+      .describe('What its worker says of itself, where the user has changed it.'),
+    labelChanges: z
+      .record(z.string(), z.string().nullable())
+      .optional()
+      .describe("The user's labels for it, over those of its worker; null takes one away."),
     observed: resourcesSchema
       .optional()
       .describe('Measured use, as the scheduler counts it: recorded when it changes notably.'),

@@ -24,7 +24,9 @@ export const reasonCodes = [
   'lost',
   'node-lost',
   'restarts-exhausted',
+  // Gave its place to the next attempt.
   'restarted-by-user',
+  'node-drained',
 ] as const;
 
 export type ReasonCode = (typeof reasonCodes)[number];

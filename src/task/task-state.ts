@@ -10,10 +10,11 @@ export type TaskState = (typeof taskStates)[number];
 const transitions: Readonly<Record<TaskState, readonly TaskState[]>> = {
   // Completed: stopped before it was placed. Failed: it can never run.
   pending: ['pending', 'scheduled', 'completed', 'failed'],
-  // Completed: stopped, or finished before the report that it ran arrived.
-  scheduled: ['scheduled', 'running', 'completed', 'failed'],
-  // Scheduled: placed anew, as the next attempt.
-  running: ['running', 'completed', 'failed', 'scheduled'],
+  // Completed: stopped, or finished before the report that it ran arrived. Pending: it gave its
+  // place to the next attempt.
+  scheduled: ['scheduled', 'running', 'completed', 'failed', 'pending'],
+  // Scheduled: placed anew, as the next attempt. Pending: as above.
+  running: ['running', 'completed', 'failed', 'scheduled', 'pending'],
   // Failed: waits for its restart, or the reason why no node takes it changed.
   failed: ['failed', 'scheduled'],
   completed: [],

@@ -51,6 +51,14 @@ export const taskStatusSchema = z
       .number()
       .optional()
       .describe('A failed task is started again this long after `finishedAt`, in milliseconds.'),
+    replacing: z
+      .object({
+        attempt: z.int().min(1).describe('The attempt that is to end.'),
+        node: z.string().describe('Where it is.'),
+        reason: reasonSchema,
+      })
+      .optional()
+      .describe('An attempt that gives its place to the next one; there until that one runs.'),
     recentRestartCount: z
       .int()
       .optional()

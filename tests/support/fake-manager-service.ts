@@ -102,6 +102,19 @@ export class FakeManagerService implements ManagerService {
     return { task: stopped };
   }
 
+  async restartTask(id: string, origin: RequestOrigin): Promise<TaskView> {
+    this.origins.push(origin);
+    return this.getTask(id);
+  }
+
+  drainNode = (name: string): Promise<NodeView> => this.#node(name);
+  resumeNode = (name: string): Promise<NodeView> => this.#node(name);
+  labelNode = (name: string): Promise<NodeView> => this.#node(name);
+
+  async #node(name: string): Promise<NodeView> {
+    throw new CubeError('not-found', `There is no node ${name}.`);
+  }
+
   async getTask(id: string): Promise<TaskView> {
     if (this.failure !== undefined) throw this.failure;
     const task = this.tasks.get(id);

@@ -6,7 +6,7 @@ import type { CommandContext } from '../command-context.ts';
 import { describeExitCode, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { parseMoment } from '../parse-moment.ts';
-import { toPlainLines } from '../plain-text.ts';
+import { toPlainText } from '../plain-text.ts';
 
 const HELP = `
 A moment is "10 minutes ago", "1h30m ago", 03:00 (the latest one), "2030-01-31 03:00", or a
@@ -39,7 +39,7 @@ export function defineDiff(program: Command, context: CommandContext): void {
       return io.stderr.write(`Nothing changed from revision ${first} to ${last}.\n`);
     }
     await io.stderr.write(`From revision ${first} to ${last}:\n`);
-    return io.stdout.write(`${toPlainLines(lines.join('\n'))}\n`);
+    return io.stdout.write(lines.map((line) => `${toPlainText(line)}\n`).join(''));
   });
 }
 

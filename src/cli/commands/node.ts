@@ -9,6 +9,7 @@ import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
+import { defineSteering } from '../node-steering.ts';
 import { parseMoment } from '../parse-moment.ts';
 import { formatTable } from '../table.ts';
 import { commandName } from '../typed-command.ts';
@@ -21,7 +22,10 @@ minutes.
 Examples:
   cube node
   cube node --json
-  cube node --at "10 minutes ago"`;
+  cube node --at "10 minutes ago"
+  cube node drain worker-1              move its tasks elsewhere, and let no others in
+  cube node resume worker-1
+  cube node label worker-1 disk=ssd zone-    set one, and take one away`;
 
 interface NodeFlags extends ManagerFlags {
   readonly at?: string;
@@ -35,6 +39,7 @@ export function defineNode(program: Command, context: CommandContext): void {
     .argument('[node]', 'the name of one')
     .addOption(once('--at <moment>', 'as it was then: "10 minutes ago", 03:00, a revision'));
   addManagerOptions(command).addHelpText('after', HELP);
+  defineSteering(command, context);
   command.action(async (name: string | undefined, flags: NodeFlags) => {
     const { io } = context;
     const at = flags.at === undefined ? undefined : parseMoment('--at', flags.at, io.clock.now());

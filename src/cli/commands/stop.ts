@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { CubeClient } from '../../client/cube-client.ts';
-import { CubeError } from '../../errors/cube-error.ts';
-import { quoteText } from '../../errors/describe-value.ts';
 import type { TaskReply } from '../../link/replies.ts';
 import { isFinal } from '../../task/task.ts';
 import type { CliIo } from '../cli-io.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { describeExitCode, describeState, shortId } from '../describe-task.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { findAllTasks } from '../find-all-tasks.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { toPlainText } from '../plain-text.ts';
 import { Progress } from '../progress.ts';
@@ -46,41 +45,11 @@ export function defineStop(program: Command, context: CommandContext): void {
     const { io } = context;
     parseWaitMs(flags.timeout);
     const client = await connect(io, flags);
-    const tasks = await findAll(client, words, flags.all === true);
+    const tasks = await findAllTasks(client, words, { all: flags.all === true, done: 'stopped' });
     const results = await stopAll(io, { client, tasks, flags });
     context.exitCode = results.exitCode;
     if (flags.json === true) await io.stdout.write(toJson(results.tasks));
   });
-}
-
-/** All of them before any is stopped, so that a wrong name stops nothing. */
-async function findAll(
-  client: CubeClient,
-  words: readonly string[],
-  all: boolean,
-): Promise<readonly TaskReply[]> {
-  const { ambiguous, findTasks } = await import('../find-task.ts');
-  const byId = new Map<string, TaskReply>();
-  for (const word of words) {
-    const tasks = await findTasks(client, word).catch((error: unknown) => {
-      throw words.length > 1 ? withoutEffect(error) : error;
-    });
-    if (tasks.length > 1 && !all) {
-      const error = ambiguous(`The name ${quoteText(word)}`, tasks);
-      throw new CubeError(error.code, error.message, {
-        hint: 'Nothing was stopped. Name one by its id, or add --all to stop every one.',
-      });
-    }
-    for (const task of tasks) byId.set(task.id, task);
-  }
-  return [...byId.values()];
-}
-
-/** Of several words one names nothing: what of the others? */
-function withoutEffect(error: unknown): unknown {
-  if (!(error instanceof CubeError)) return error;
-  const hint = ['Nothing was stopped.', error.hint].filter((part) => part !== undefined).join(' ');
-  return new CubeError(error.code, error.message, { cause: error, hint });
 }
 
 interface StopRequest {

@@ -107,7 +107,7 @@ describe('cube stop', () => {
     await using manager = await startManagerStub({ tasks: [web, twin, done] });
     const one = await cli(['stop', 'job', 'web', '-m', manager.url]);
     expect(one.stderr).toBe(
-      'cube: The name "web" fits 2 tasks: 00000001 (web, running), 00000002 (web, running). Nothing was stopped. Name one by its id, or add --all to stop every one.\n',
+      'cube: The name "web" fits 2 tasks: 00000001 (web, running), 00000002 (web, running). Nothing was stopped. Name one by its id, or add --all to mean every one.\n',
     );
     expect(one.exitCode).toBe(4);
     expect(manager.requests.every(({ method }) => method === 'GET')).toBe(true);

@@ -37,7 +37,11 @@ describe('the description of the API', () => {
       'GET /tasks/{id}/logs',
       'GET /tasks/{id}/placement',
       'POST /nodes',
+      'POST /nodes/{name}/drain',
+      'POST /nodes/{name}/labels',
+      'POST /nodes/{name}/resume',
       'POST /tasks',
+      'POST /tasks/{id}/restart',
     ]);
   });
 

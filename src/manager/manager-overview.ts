@@ -1,0 +1,51 @@
+import type { Node, NodeStats, Resources } from '../node/node.ts';
+import type { NodeSnapshot } from '../scheduler/scheduler.ts';
+import type { Reign } from '../store/manager-repository.ts';
+import type { TaskState } from '../task/task-state.ts';
+
+/** Where a request came from. */
+export interface Origin {
+  readonly requestId: string;
+}
+
+/** A node with what is promised and measured there. */
+export interface NodeOverview {
+  readonly node: Node;
+  readonly committed: Resources;
+  readonly taskCount: number;
+  readonly stats?: NodeStats;
+  readonly flapping?: boolean;
+}
+
+/** A node as it was counted, with what is measured there. */
+export function toNodeOverview(
+  { node, committed, taskCount }: NodeSnapshot,
+  measured: {
+    statsOf(node: string): NodeStats | undefined;
+    isFlapping(node: string): boolean;
+  },
+): NodeOverview {
+  const stats = measured.statsOf(node.name);
+  return {
+    node,
+    committed,
+    taskCount,
+    ...(stats === undefined ? {} : { stats }),
+    ...(measured.isFlapping(node.name) ? { flapping: true } : {}),
+  };
+}
+
+/** The manager at a glance. */
+export interface ManagerOverview extends Reign {
+  readonly revision: number;
+  readonly floor: number;
+  readonly store: string;
+  readonly storeBytes: number;
+  readonly scheduler: string;
+  readonly taskCounts: Readonly<Record<TaskState, number>>;
+  readonly nodeCount: number;
+  readonly startedAt: string;
+  readonly version: string;
+  readonly healthy: boolean;
+  readonly problem?: string;
+}

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest';
+import { parseLabelChange } from '../../src/cli/node-steering.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { cli } from '../support/cli.ts';
+import { startCliDaemon } from '../support/cli-daemon.ts';
+import { eventually } from '../support/eventually.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const clock = systemClock;
+/** Where no Docker Engine answers, so that these tests need none. */
+const environment = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
+
+/** Two workers with real processes, and commands typed against them. */
+async function openCluster(directory: string) {
+  const ports = ['--port', '0', '--worker-port', '0', '--workers', '2', '--stop-tasks'];
+  const daemon = await startCliDaemon(['up', '--data-dir', directory, ...ports], {
+    clock,
+    environment,
+  });
+  const type = (...argv: string[]) => cli([...argv, '--manager', daemon.url], { clock });
+  await eventually('both nodes are up', async () => {
+    const { stdout } = await type('node', '--json');
+    const nodes: readonly { readonly liveness: string }[] = JSON.parse(stdout);
+    return nodes.length === 2 && nodes.every(({ liveness }) => liveness === 'up');
+  });
+  return {
+    type,
+    /** A process that ends as soon as it is asked to. */
+    run: (name: string) =>
+      cli(
+        [
+          ...['run', '--name', name, '--cpu', '0.1', '--manager', daemon.url],
+          ...['--', 'sh', '-c', 'trap "exit 0" TERM; sleep 600 & wait'],
+        ],
+        { clock },
+      ),
+    read: async (...argv: string[]) => JSON.parse((await type(...argv, '--json')).stdout),
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
+  };
+}
+
+test('tasks are restarted, moved off a node, and seen as they were before', async () => {
+  await using directory = await temporaryDirectory();
+  await using cluster = await openCluster(directory.path);
+  for (const name of ['one', 'two', 'three']) {
+    expect((await cluster.run(name)).exitCode).toBe(0);
+  }
+  const before = await cluster.read('status', 'one');
+
+  const restarted = await cluster.type('restart', 'one');
+  expect(restarted.stdout).toMatch(/^one is running on worker-\d\./);
+  const after = await cluster.read('status', 'one');
+  expect(after.status).toMatchObject({ attempt: 2, restartCount: 1 });
+  expect(after.status.runtimeId).not.toBe(before.status.runtimeId);
+
+  const from = after.status.node;
+  const drained = await cluster.type('node', 'drain', from, '--timeout', '60s');
+  expect(drained.stdout).toBe(`${from} is empty.\n`);
+  const moved = await cluster.read('status');
+  const nodes = moved.map(({ status }: { status: { node: string } }) => status.node);
+  expect(new Set(nodes).size).toBe(1);
+  expect(nodes).not.toContain(from);
+  expect((await cluster.type('node')).stdout).toContain('draining');
+  expect((await cluster.type('node', 'resume', from)).stdout).toBe(`${from} takes tasks again.\n`);
+
+  const labelled = await cluster.type('node', 'label', from, 'disk=ssd', 'old-');
+  expect(labelled.stdout).toBe(`${from} has labels disk=ssd.\n`);
+
+  // The log tells how it was before all that, and what is different now.
+  const revision = String(before.revision);
+  const past = await cluster.read('status', 'one', '--at', revision);
+  expect(past).toEqual(before);
+  const { stdout } = await cluster.type('diff', revision);
+  expect(stdout).toMatch(/^~ task one \w+ {2}.*attempt 1 -> \d.*restarts none -> \d/m);
+  expect(stdout).toMatch(new RegExp(`^~ node ${from} {2}labels none -> disk=ssd`, 'm'));
+  const events = await cluster.type('events', '--since', '10 minutes ago');
+  expect(events.stdout).toContain('task-displaced');
+});
+
+test('what is not there is said by its name, and nothing is changed', async () => {
+  await using directory = await temporaryDirectory();
+  const ports = ['--port', '0', '--worker-port', '0'];
+  await using daemon = await startCliDaemon(['up', '--data-dir', directory.path, ...ports], {
+    clock,
+    environment,
+  });
+  for (const argv of [
+    ['restart', 'nobody'],
+    ['node', 'drain', 'nobody'],
+    ['node', 'resume', 'nobody'],
+    ['node', 'label', 'nobody', 'a=b'],
+  ]) {
+    const { exitCode, stderr } = await cli([...argv, '--manager', daemon.url], { clock });
+    expect(exitCode, argv.join(' ')).toBe(3);
+    expect(stderr).toMatch(/^cube: There is no (task|node).*"nobody"/);
+  }
+});
+
+test.each(['=x', 'plain', '', '-'])('%j is no label to set or take away', (text) => {
+  expect(() => parseLabelChange(text)).toThrowError(
+    expect.objectContaining({ code: 'configuration' }),
+  );
+});
