@@ -7,12 +7,15 @@ import type { Transaction } from '../store/store.ts';
 import type { ClusterWatch } from './cluster/cluster-watch.ts';
 import type { PortPatches } from './cluster/port-patches.ts';
 import { SimulatedCluster } from './cluster/simulated-cluster.ts';
+import { addStrangers, isStranger, StrangerWatch } from './cluster/strangers.ts';
 import { Dice } from './dice.ts';
 import { Faults } from './faults/faults.ts';
 import { History } from './history.ts';
 import { LivenessWatch } from './invariants/liveness-watch.ts';
 import { LogWatch } from './invariants/log-watch.ts';
 import { PaceWatch } from './invariants/pace-watch.ts';
+import { RealityWatch } from './invariants/reality-watch.ts';
+import { SecretWatch } from './invariants/secret-watch.ts';
 import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
 import { drawMix, type Mix } from './mix.ts';
@@ -20,6 +23,8 @@ import { calm, MANAGER } from './network/simulated-network.ts';
 import { Situations } from './situations.ts';
 import { Clients } from './workload/clients.ts';
 import { drawBehaviour } from './workload/draw-spec.ts';
+import { ListWatcher } from './workload/list-watcher.ts';
+import { RefusedRequests } from './workload/refused-requests.ts';
 
 /** How a seed is run; nothing of it is needed for a plain run. */
 export interface RunOptions {
@@ -42,6 +47,11 @@ export class Simulation implements AsyncDisposable {
   readonly traffic: TrafficWatch;
   readonly liveness: LivenessWatch;
   readonly pace: PaceWatch;
+  readonly reality: RealityWatch;
+  readonly strangers = new StrangerWatch();
+  readonly secrets = new SecretWatch();
+  readonly listWatcher = new ListWatcher();
+  readonly refused: RefusedRequests;
   readonly situations: Situations;
   readonly clients: Clients;
   readonly faults: Faults;
@@ -64,6 +74,10 @@ export class Simulation implements AsyncDisposable {
     this.traffic = new TrafficWatch(now);
     this.liveness = new LivenessWatch(now, mix.nodeTimeoutMs);
     this.pace = new PaceWatch(now);
+    this.reality = new RealityWatch({
+      findTask: (id) => log.tasks.get(id),
+      mayForget: mix.faults.includes('worker-disk-lost'),
+    });
     this.situations = new Situations(log);
     this.#dice = new Dice(seed, 'steps');
     this.cluster = new SimulatedCluster({
@@ -93,14 +107,19 @@ export class Simulation implements AsyncDisposable {
     };
     const parts = { cluster: this.cluster, world, log, mix, situations: this.situations };
     this.clients = new Clients({ ...parts, dice: new Dice(seed, 'clients') });
+    this.refused = new RefusedRequests({ ...parts, dice: new Dice(seed, 'refused') }, (words) =>
+      this.secrets.check('a refusal', words),
+    );
     this.faults = new Faults({ ...parts, seed, skip }, (what) => this.history.record(what));
     this.#setUpMachines(seed);
   }
 
   get violations(): readonly string[] {
     const { world, log, clients, traffic, liveness, pace } = this;
-    const watches = [world, log, clients, traffic, liveness, pace];
-    return [...watches.flatMap(({ violations }) => violations), ...this.#staleOrders];
+    const { reality, secrets, listWatcher, refused } = this;
+    const watches = [world, log, clients, traffic, liveness, pace, reality, secrets];
+    const all = [...watches, listWatcher, refused, this.strangers];
+    return [...all.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
 
   /** Faults and requests, until the time of trouble is over or something is wrong. */
@@ -120,6 +139,7 @@ export class Simulation implements AsyncDisposable {
       }
       if (now >= requestAt) {
         this.clients.request();
+        this.refused.request();
         requestAt = now + this.#dice.between(0, 2 * mix.requestEveryMs);
       }
     }
@@ -154,7 +174,8 @@ export class Simulation implements AsyncDisposable {
     const dice = new Dice(seed, 'machines');
     const { clockSkewMs } = mix;
     for (let number = 1; number <= mix.nodeCount; number += 1) cluster.addMachine(`n${number}`);
-    for (const { disk, clock } of cluster.machines.values()) {
+    for (const { disk, clock, identity } of cluster.machines.values()) {
+      addStrangers(cluster.world, identity.id);
       disk.delayMs = mix.diskDelayMs;
       clock.stepWall(dice.between(-clockSkewMs, clockSkewMs));
     }
@@ -166,6 +187,7 @@ export class Simulation implements AsyncDisposable {
     const dice = new Dice(seed, 'runtime');
     const context = { dice, mix: this.mix, isTrouble: () => this.isTrouble };
     return (subject) => {
+      if (isStranger(subject)) return {};
       const behaviour = drawBehaviour(subject, context);
       if (behaviour.startReplyLost === true) {
         this.situations.count('a start succeeded and was told as failed');
@@ -175,9 +197,14 @@ export class Simulation implements AsyncDisposable {
   }
 
   #onWorld(record: SimulatedRecord): void {
+    if (isStranger(record)) {
+      this.strangers.onWorld(record);
+      return;
+    }
     this.world.observe(record);
     this.situations.onWorld(record);
     this.pace.onWorld(record);
+    this.reality.onWorld(record);
     this.history.record(`world: ${JSON.stringify(record)}`);
   }
 
@@ -187,9 +214,13 @@ export class Simulation implements AsyncDisposable {
     for (const event of this.log.events.slice(before)) {
       this.situations.onEvent(event);
       this.pace.onEvent(event);
+      this.reality.onEvent(event);
+      this.refused.onEvent(event);
       // Two managers at once do not hear the same.
       if (!this.mix.faults.includes('manager-usurped')) this.liveness.onEvent(event);
-      this.history.record(JSON.stringify(event));
+      const json = JSON.stringify(event);
+      this.secrets.onEvent(event, json);
+      this.history.record(json);
     }
   }
 
@@ -288,6 +319,9 @@ export class Simulation implements AsyncDisposable {
     const ending = new AbortController();
     managerLife.onEnd(() => ending.abort());
     this.clients.follow(cluster.service, ending.signal);
+    this.listWatcher.watch(cluster.service, ending.signal).catch((error: unknown) => {
+      this.history.say(`the list watcher gave up: ${String(error)}`);
+    });
   }
 
   #logger(process: string): Logger {

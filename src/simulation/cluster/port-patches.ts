@@ -16,7 +16,8 @@ export interface PortPatches {
   readonly scheduler?: (scheduler: Scheduler) => Scheduler;
   readonly workerStore?: (store: Store) => Store;
   readonly workerClock?: (clock: Clock) => Clock;
-  readonly runtime?: (runtime: Runtime) => Runtime;
+  /** `others`: as if it were the runtime of what runs on the same machine and is not its own. */
+  readonly runtime?: (runtime: Runtime, others: Runtime) => Runtime;
   /** The manager as clients see it. */
   readonly service?: (manager: Manager) => Manager;
 }

@@ -25,6 +25,7 @@ import { Life } from './life.ts';
 import { MachineClock } from './machine-clock.ts';
 import { type PortPatches, patched } from './port-patches.ts';
 import { createSimulatedLink } from './simulated-link.ts';
+import { strangerOf } from './strangers.ts';
 
 const GIB = 1024 ** 3;
 
@@ -197,17 +198,12 @@ export class SimulatedCluster implements AsyncDisposable {
     const { patches = {} } = this.#options;
     const clock = patched(patches.workerClock, life.clock(machine.clock));
     const { identity, capacity, labels } = machine;
-    const runtime = (kind: 'docker' | 'process') =>
-      patched(
-        patches.runtime,
-        createSimulatedRuntime({
-          name: kind,
-          worker: identity.id,
-          clock,
-          random: this.random,
-          world: this.world,
-        }),
-      );
+    const { random, world } = this;
+    const runtime = (kind: 'docker' | 'process') => {
+      const of = (label: string) =>
+        createSimulatedRuntime({ name: kind, worker: label, clock, random, world });
+      return patches.runtime?.(of(identity.id), of(strangerOf(identity.id))) ?? of(identity.id);
+    };
     const worker = createWorker({
       store: patched(patches.workerStore, machine.disk.open(life)),
       runtimes: [runtime('docker'), runtime('process')],

@@ -4,7 +4,9 @@ import { foldInto } from '../../manager/replay.ts';
 import type { Node } from '../../node/node.ts';
 import { heldPorts } from '../../scheduler/port-keys.ts';
 import type { Transaction } from '../../store/store.ts';
+import { parseConstraint } from '../../task/constraint.ts';
 import { isFinal, isPlaced, type Task } from '../../task/task.ts';
+import { brokenRules } from './event-rules.ts';
 
 /**
  * Reads every transaction of the manager as it reaches the disk, and holds it against what must
@@ -29,9 +31,10 @@ export class LogWatch {
     for (const { collection, value, key } of put) {
       if (collection !== 'tasks' && collection !== 'nodes') continue;
       const folded = collection === 'tasks' ? this.tasks.get(key) : this.nodes.get(key);
-      if (!isDeepStrictEqual(plain(folded), plain(value))) {
-        this.#violated('atomic', `the record of ${key} is not the fold of its events`);
-      }
+      if (isDeepStrictEqual(plain(folded), plain(value))) continue;
+      if (collection === 'tasks' && hasOtherSpec(value, this.tasks.get(key))) {
+        this.#violated('spec-immutable', `the record of ${key} has another spec than its first`);
+      } else this.#violated('atomic', `the record of ${key} is not the fold of its events`);
     }
     for (const { collection, key } of remove) {
       if (collection === 'tasks' && this.tasks.has(key)) {
@@ -67,6 +70,9 @@ export class LogWatch {
     const name = `task ${taskId}, revision ${event.revision}`;
     if (event.before !== before?.status.state || event.after !== after?.status.state) {
       this.#violated('state-is-fold', `${name}: from and to are not those of the fold`);
+    }
+    for (const [check, what] of brokenRules({ event, before, after })) {
+      this.#violated(check, `${name}: ${what}`);
     }
     if (type === 'task-pruned') {
       if (before === undefined || !isFinal(before)) this.#violated('prune-safe', name);
@@ -109,6 +115,21 @@ export class LogWatch {
     if (node === undefined || node.liveness !== 'up' || node.draining) {
       this.#violated('constraints', `${name}: placed on ${event.node}, ${node?.liveness}`);
     }
+    const runtime = node?.runtimes.find((one) => one.name === task.spec.runtime);
+    if (runtime?.available !== true) {
+      this.#violated('constraints', `${name}: ${event.node} has no ${task.spec.runtime} runtime`);
+    }
+    for (const text of task.spec.constraints) {
+      const { label, operator, value } = parseConstraint(text);
+      const isThis = label === 'node.name' && node?.name === value;
+      if (label !== 'node.name' || isThis === (operator === '==')) continue;
+      this.#violated('constraints', `${name}: placed on ${event.node} against "${text}"`);
+    }
+  }
+
+  /** Events that are kept: those above the floor. */
+  get keptCount(): number {
+    return this.events.length - this.#floor;
   }
 
   #checkFloor(floor: number): void {
@@ -141,6 +162,11 @@ export class LogWatch {
   #violated(check: string, what: string): void {
     this.violations.push(`[${check}] at revision ${this.events.length}: ${what}`);
   }
+}
+
+function hasOtherSpec(record: unknown, task: Task | undefined): boolean {
+  const { spec } = Object(record);
+  return task !== undefined && !isDeepStrictEqual(plain(spec), plain(task.spec));
 }
 
 /** As it is read back from the store. */

@@ -3,6 +3,7 @@ import { decide } from '../../scheduler/decide.ts';
 import { createSnapshot } from '../../scheduler/ledger.ts';
 import { isFinal, type Task } from '../../task/task.ts';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
+import { isStranger } from '../cluster/strangers.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { WorldWatch } from './world-watch.ts';
 
@@ -72,8 +73,9 @@ export async function leftovers({ cluster, log }: SettledContext): Promise<reado
       return status?.attempt === attempt && status.node === name;
     };
     for (const runtime of ['docker', 'process'] as const) {
-      for (const { key } of cluster.world.scope(identity.id, runtime).instances.values()) {
-        if (isWanted(key.taskId, key.attempt)) continue;
+      for (const instance of cluster.world.scope(identity.id, runtime).instances.values()) {
+        const { key } = instance;
+        if (isStranger(instance) || isWanted(key.taskId, key.attempt)) continue;
         found.push(`[no-unknown] instance ${key.taskId}/${key.attempt} is left on ${name}`);
       }
     }

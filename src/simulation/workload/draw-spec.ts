@@ -4,6 +4,7 @@ import type {
 } from '../../runtime/simulated/simulated-behaviour.ts';
 import type { TaskSpecInput } from '../../task/task-spec.ts';
 import type { Dice } from '../dice.ts';
+import { SECRET } from '../invariants/secret-watch.ts';
 import type { Mix } from '../mix.ts';
 
 /** A server runs for ever, a job ends with 0, a crasher ends with 1 while there is trouble. */
@@ -20,6 +21,7 @@ export function drawSpec(dice: Dice, mix: Mix): TaskSpecInput {
     ...(dice.chance(0.7) ? { cpu: dice.pick([0.1, 0.5, 2]) } : {}),
     ...(dice.chance(0.5) ? { memory: dice.pick(['64MiB', '1GiB']) } : {}),
     ports,
+    env: { TOKEN: { secret: SECRET } },
     restart: drawRestart(dice, kind),
     onNodeLost: dice.pick(['replace', 'wait']),
     ...(dice.chance(0.2)

@@ -44,7 +44,7 @@ async function untilAnswered<Reply>(
 export const linkBugs: readonly PlantedBug[] = [
   {
     name: 'ignored attempt: what an older attempt did is taken for the newest',
-    checks: ['running-true', 'no-unknown', 'at-most-one', 'one-per-attempt', 'quiesce'],
+    checks: ['running-true', 'no-unknown', 'at-most-one', 'one-per-attempt', 'quiesce', 'reason'],
     seedCountMax: 30,
     plant: () => {
       const attempts = new Map<string, number>();

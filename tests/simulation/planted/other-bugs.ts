@@ -103,12 +103,27 @@ export const otherBugs: readonly PlantedBug[] = [
   },
   {
     name: 'resume off by one: whoever goes on reading misses one event',
-    checks: ['stream'],
+    checks: ['stream', 'list-then-watch'],
     seedCountMax: 20,
     plant: () => ({
       service: (manager) =>
         withMethods(manager, {
           events: (after, signal) => manager.events(after === 0 ? 0 : after + 1, signal),
+        }),
+    }),
+  },
+  {
+    name: 'gap in a stream: one event in fifty is not handed on',
+    checks: ['stream'],
+    seedCountMax: 5,
+    plant: () => ({
+      service: (manager) =>
+        withMethods(manager, {
+          async *events(after, signal) {
+            for await (const event of manager.events(after, signal)) {
+              if (event.revision % 50 !== 0) yield event;
+            }
+          },
         }),
     }),
   },
