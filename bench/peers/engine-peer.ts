@@ -1,0 +1,67 @@
+import type Docker from 'dockerode';
+import pLimit from 'p-limit';
+
+/** Starts at a time: with more the engine takes longer in all. */
+export const AT_A_TIME = 8;
+
+const COMMAND = ['sleep', '3600'];
+
+/** The Docker Engine driven directly: nothing that runs containers on it can be faster. */
+export class EnginePeer {
+  readonly #docker: Docker;
+  readonly #image: string;
+  #running: readonly Docker.Container[] = [];
+
+  constructor(docker: Docker, image: string) {
+    this.#docker = docker;
+    this.#image = image;
+  }
+
+  async start(count: number): Promise<void> {
+    const limit = pLimit(AT_A_TIME);
+    this.#running = await Promise.all(
+      Array.from({ length: count }, () => limit(() => this.#startOne())),
+    );
+  }
+
+  /** Kills each, and starts another as soon as the engine says that it has ended. */
+  async replace(): Promise<void> {
+    const limit = pLimit(AT_A_TIME);
+    const old = this.#running;
+    this.#running = await Promise.all(
+      old.map((container) =>
+        limit(async () => {
+          const ended = container.wait();
+          await container.kill();
+          await ended;
+          return await this.#startOne();
+        }),
+      ),
+    );
+    // Not part of it: what is left of the old ones may be removed at leisure.
+    void Promise.all(old.map((container) => limit(() => container.remove({ force: true }))));
+  }
+
+  async stop(): Promise<void> {
+    const limit = pLimit(AT_A_TIME);
+    await Promise.all(this.#running.map((container) => limit(() => container.stop())));
+  }
+
+  async remove(): Promise<void> {
+    const limit = pLimit(AT_A_TIME);
+    await Promise.all(
+      this.#running.map((container) => limit(() => container.remove({ force: true }))),
+    );
+    this.#running = [];
+  }
+
+  async #startOne(): Promise<Docker.Container> {
+    const container = await this.#docker.createContainer({
+      Image: this.#image,
+      Cmd: COMMAND,
+      HostConfig: { Init: true },
+    });
+    await container.start();
+    return container;
+  }
+}

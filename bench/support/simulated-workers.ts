@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock, timestamp } from '../../src/lib/clock.ts';
+import {
+  type Announcement,
+  type Assignments,
+  PROTOCOL_VERSION,
+  type StreamItem,
+  type WorkerList,
+} from '../../src/link/protocol.ts';
+import type { WorkerLink } from '../../src/manager/worker-link.ts';
+import type { NodeFacts } from '../../src/node/node.ts';
+
+const GIB = 1024 ** 3;
+
+/**
+ * Workers that are only simulated: they take orders over a link without a network, and report of
+ * each attempt at once that it runs. They hold to the protocol (sequences, acknowledgements,
+ * heartbeats), but start nothing and keep nothing on a disk.
+ */
+export class SimulatedWorkers {
+  readonly #workers = new Map<string, SimulatedWorker>();
+
+  constructor(count: number) {
+    for (let index = 0; index < count; index += 1) {
+      const worker = new SimulatedWorker(index);
+      this.#workers.set(worker.facts.address, worker);
+    }
+  }
+
+  /** What each says when it joins. */
+  *announcements(): Generator<Announcement> {
+    for (const { facts } of this.#workers.values()) yield { protocol: PROTOCOL_VERSION, facts };
+  }
+
+  /** How many attempts run. */
+  get runningCount(): number {
+    let count = 0;
+    for (const worker of this.#workers.values()) count += worker.runningCount;
+    return count;
+  }
+
+  readonly link: WorkerLink = {
+    assign: async (address, assignments) => this.#at(address).assign(assignments),
+    list: async (address) => this.#at(address).list(),
+    reports: (address, after, signal) => this.#at(address).reports(after, signal),
+    // biome-ignore lint/correctness/useYield: what does not run writes nothing.
+    logs: async function* () {
+      return;
+    },
+  };
+
+  #at(address: string): SimulatedWorker {
+    const worker = this.#workers.get(address);
+    if (worker === undefined) throw new Error(`There is no worker at ${address}.`);
+    return worker;
+  }
+}
+
+type Report = Extract<StreamItem, { readonly type: 'report' }>;
+
+class SimulatedWorker {
+  readonly facts: NodeFacts;
+  readonly #running = new Set<string>();
+  /** Not yet acknowledged, oldest first. */
+  readonly #reports: Report[] = [];
+  #sequence = 0;
+  #heartbeatMs = 3000;
+  #wake: () => void = () => undefined;
+
+  constructor(index: number) {
+    this.facts = {
+      id: randomUUID(),
+      name: `node-${String(index).padStart(5, '0')}`,
+      // Where nobody listens, for the manager that is started on the data afterwards.
+      address: `http://127.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}:9`,
+      capacity: { cpu: 64, memory: 256 * GIB, disk: 1024 * GIB },
+      labels: { zone: `z${index % 10}` },
+      runtimes: [{ name: 'docker', available: true, version: 'simulated' }],
+      bindRoots: [],
+      version: '0.1.0',
+    };
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  assign({ run, stop, forget, acknowledged, heartbeatMs }: Assignments): void {
+    if (heartbeatMs !== undefined) this.#heartbeatMs = heartbeatMs;
+    const isKept = this.#reports.findIndex(({ sequence }) => sequence > acknowledged);
+    this.#reports.splice(0, isKept < 0 ? this.#reports.length : isKept);
+    for (const { taskId, attempt } of run) {
+      const key = `${taskId}/${attempt}`;
+      if (this.#running.has(key)) continue;
+      this.#running.add(key);
+      this.#sequence += 1;
+      const startedAt = timestamp(systemClock);
+      const observation = { taskId, attempt, phase: 'running', startedAt } as const;
+      this.#reports.push({ type: 'report', sequence: this.#sequence, observation });
+    }
+    for (const { taskId, attempt } of [...stop, ...forget]) {
+      throw new Error(`Nobody asked that ${taskId}/${attempt} ends.`);
+    }
+    this.#wake();
+  }
+
+  list(): WorkerList {
+    const observations = [...this.#running].map((key) => {
+      const [taskId = '', attempt = ''] = key.split('/');
+      return { taskId, attempt: Number(attempt), phase: 'running' } as const;
+    });
+    return {
+      protocol: PROTOCOL_VERSION,
+      facts: this.facts,
+      sequence: this.#sequence,
+      observations,
+      orphans: [],
+    };
+  }
+
+  async *reports(after: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
+    let told = after;
+    while (!signal.aborted) {
+      yield this.#heartbeat();
+      const nextBeatAt = performance.now() + this.#heartbeatMs;
+      while (!signal.aborted && performance.now() < nextBeatAt) {
+        for (const report of this.#reports.filter(({ sequence }) => sequence > told)) {
+          told = report.sequence;
+          yield report;
+        }
+        // More may have come while these were taken.
+        if (this.#sequence === told) await this.#news(nextBeatAt - performance.now(), signal);
+      }
+    }
+  }
+
+  #heartbeat(): StreamItem {
+    const used = { cpu: 0.5, memory: GIB, disk: GIB };
+    const time = timestamp(systemClock);
+    const stats = { used, load: 0.5, taskCount: this.#running.size, time };
+    return { type: 'heartbeat', stats, runtimes: this.facts.runtimes };
+  }
+
+  /** Resolves when there may be something to tell, or after `limitMs`. */
+  #news(limitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.max(0, limitMs));
+      signal.addEventListener('abort', end, { once: true });
+      this.#wake = end;
+    });
+  }
+}
