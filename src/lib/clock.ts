@@ -61,5 +61,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /** Wall time as RFC 3339 in UTC with milliseconds, the form in every record and reply. */
 export function timestamp(clock: Clock): string {
-  return new Date(clock.now()).toISOString();
+  const ms = clock.now();
+  // Thousands of records may be written in one millisecond.
+  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
+  return latest.text;
 }
+
+let latest: { readonly ms: number; readonly text: string } = { ms: Number.NaN, text: '' };

@@ -66,8 +66,11 @@ export class Committer {
 
   /** The state as it will be when all that is staged is durable. */
   readonly view: StateView = {
-    findTask: (id) =>
-      this.#stagedTasks.has(id) ? this.#stagedTasks.get(id) : this.#options.state.findTask(id),
+    findTask: (id) => {
+      const staged = this.#stagedTasks.get(id);
+      if (staged !== undefined || this.#stagedTasks.has(id)) return staged;
+      return this.#options.state.findTask(id);
+    },
     findNode: (name) => this.#stagedNodes.get(name) ?? this.#options.state.findNode(name),
   };
 

@@ -3,7 +3,7 @@ import { waitingReason } from '../scheduler/waiting-reason.ts';
 import { type Placement, rejectionCodes } from '../task/placement.ts';
 import type { Reason } from '../task/reason.ts';
 import type { Task } from '../task/task.ts';
-import { clearedByNewAttempt, withPatch } from '../task/task-status.ts';
+import { clearedByNewAttempt } from '../task/task-status.ts';
 
 /** The event that a placement decision becomes when it has chosen a node. */
 export function placementDraft(task: Task, node: string, context: PlacementContext): EventDraft {
@@ -33,18 +33,6 @@ export interface PlacementContext {
   readonly placement: Placement;
   /** RFC 3339. */
   readonly time: string;
-}
-
-/** The task as it will be placed, for counting it on its node before that is durable. */
-export function asPlaced(task: Task, node: string): Task {
-  const attempt = task.status.attempt + 1;
-  const status = withPatch(task.status, {
-    ...clearedByNewAttempt,
-    state: 'scheduled',
-    attempt,
-    node,
-  });
-  return { ...task, status };
 }
 
 /**

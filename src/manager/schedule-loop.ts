@@ -10,7 +10,7 @@ import { isFinal, isPlaced, type Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 import type { Committer, Plan } from './committer.ts';
-import { asPlaced, placementDraft, waitingDraft } from './judge-placement.ts';
+import { placementDraft, waitingDraft } from './judge-placement.ts';
 
 export interface ScheduleLoopOptions {
   readonly state: ClusterState;
@@ -136,6 +136,7 @@ export class ScheduleLoop {
   #plan(tasks: readonly Task[], view: StateView, refused: string[]): Plan<undefined> {
     const { clock, state } = this.#options;
     const drafts: EventDraft[] = [];
+    const time = timestamp(clock);
     let lastNode = state.lastNode;
     for (const { id, revision } of tasks) {
       const task = view.findTask(id);
@@ -150,9 +151,9 @@ export class ScheduleLoop {
         const waiting = waitingDraft(task, placement);
         if (waiting !== undefined) drafts.push(waiting);
       } else if (view.findNode(chosen) === state.findNode(chosen)) {
-        this.#ledger.reserve(asPlaced(task, chosen));
+        this.#ledger.promise(task, chosen);
         lastNode = chosen;
-        drafts.push(placementDraft(task, chosen, { placement, time: timestamp(clock) }));
+        drafts.push(placementDraft(task, chosen, { placement, time }));
       }
       // Otherwise a change of the node is on its way to the disk; it wakes this loop again.
     }

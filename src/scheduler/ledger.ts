@@ -1,8 +1,9 @@
 import { assert } from '../lib/assert.ts';
 import type { Node } from '../node/node.ts';
+import type { PublishedPort } from '../task/port.ts';
 import { isPlaced, type Task } from '../task/task.ts';
 import { requestMilliCores } from './milli-cores.ts';
-import { heldPorts } from './port-keys.ts';
+import { heldPorts, requestedPorts } from './port-keys.ts';
 import type { ClusterSnapshot, NodeSnapshot } from './scheduler.ts';
 
 /** What one placed task takes on its node. */
@@ -14,6 +15,11 @@ interface Reservation {
   readonly isWithoutCpu: boolean;
   readonly isWithoutMemory: boolean;
   readonly ports: readonly string[];
+  /**
+   * The ports as the status had them. Specs never change and a status keeps what is not patched,
+   * so that two reservations of one task differ only in these and in the node.
+   */
+  readonly published: readonly PublishedPort[] | undefined;
 }
 
 /** The sums for one node. Whole numbers only, so that what is taken away leaves what was there. */
@@ -120,14 +126,21 @@ export class Ledger {
    * @throws Error when the task is not placed.
    */
   reserve(task: Task): void {
-    const reservation = toReservation(task);
+    const { node, ports } = task.status;
+    assert(node !== undefined && isPlaced(task), `task ${task.id} is placed on a node`);
     const earlier = this.#reservations.get(task.id);
     if (earlier !== undefined) {
-      if (isSame(earlier, reservation)) return;
+      if (earlier.node === node && earlier.published === ports) return;
       this.release(task);
     }
-    this.#reservations.set(task.id, reservation);
-    this.#book(reservation, 1);
+    this.#enter(task, toReservation(task, { node, published: ports, ports: heldPorts(task) }));
+  }
+
+  /** Counts the next attempt of a task on a node, before it is placed there. */
+  promise(task: Task, node: string): void {
+    this.release(task);
+    const ports = requestedPorts(task.spec);
+    this.#enter(task, toReservation(task, { node, published: undefined, ports }));
   }
 
   /** Nothing is reserved for the task any more. */
@@ -215,6 +228,11 @@ export class Ledger {
     this.#watcher?.onPromised(reservation.node);
   }
 
+  #enter(task: Task, reservation: Reservation): void {
+    this.#reservations.set(task.id, reservation);
+    this.#book(reservation, 1);
+  }
+
   #noteHolder(port: string, node: string, isHeld: boolean): void {
     const holders = this.#holders.get(port) ?? new Set();
     if (isHeld) this.#holders.set(port, holders.add(node));
@@ -253,26 +271,17 @@ function emptyAccount(): Account {
   };
 }
 
-function toReservation(task: Task): Reservation {
-  const { node } = task.status;
-  assert(node !== undefined && isPlaced(task), `task ${task.id} is placed on a node`);
-  const { cpu, memory, disk } = task.spec;
+function toReservation(
+  { spec }: Task,
+  place: Pick<Reservation, 'node' | 'published' | 'ports'>,
+): Reservation {
+  const { cpu, memory, disk } = spec;
   return {
-    node,
+    ...place,
     milliCores: cpu === undefined ? 0 : requestMilliCores(cpu),
     memory: memory ?? 0,
     disk: disk ?? 0,
     isWithoutCpu: cpu === undefined,
     isWithoutMemory: memory === undefined,
-    ports: heldPorts(task),
   };
-}
-
-/** Specs never change, so that two reservations of one task differ only in these. */
-function isSame(a: Reservation, b: Reservation): boolean {
-  return (
-    a.node === b.node &&
-    a.ports.length === b.ports.length &&
-    a.ports.every((port, index) => port === b.ports[index])
-  );
 }

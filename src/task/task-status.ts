@@ -89,10 +89,15 @@ export const clearedByNewAttempt = {
 
 /** The status after `patch`. */
 export function withPatch(status: TaskStatus, patch: TaskStatusPatch): TaskStatus {
-  const next: Record<string, unknown> = { ...status };
-  for (const [field, value] of Object.entries(patch)) {
-    if (value === null) delete next[field];
-    else if (value !== undefined) next[field] = value;
+  const before: Record<string, unknown> = status;
+  const changes: Record<string, unknown> = patch;
+  // Built up and never deleted from: an object from which something was deleted is slow to read
+  // and takes several times the memory.
+  const next: Record<string, unknown> = {};
+  for (const field in before) if (changes[field] === undefined) next[field] = before[field];
+  for (const field in changes) {
+    const value = changes[field];
+    if (value !== null && value !== undefined) next[field] = value;
   }
   return Object.freeze(next) as unknown as TaskStatus;
 }
