@@ -12,11 +12,13 @@ export interface TaskChange {
 const actors: { readonly [Type in EventType]?: readonly string[] } = {
   'task-submitted': ['user'],
   'task-stop-requested': ['user'],
+  'task-restart-requested': ['user', 'manager'],
   'task-waiting': ['scheduler'],
   'task-scheduled': ['scheduler'],
   'task-started': ['worker'],
   'task-progressed': ['worker'],
   'task-health-changed': ['worker'],
+  'task-displaced': ['worker', 'manager'],
   // The worker saw it end, or the manager gave it up, or it was stopped before it was placed.
   'task-completed': ['worker', 'manager'],
   'task-failed': ['worker', 'manager'],
@@ -50,7 +52,7 @@ function* brokenByStep(
 ): Generator<readonly [string, string]> {
   const [from, to] = [before.status, after.status];
   if (after.spec !== before.spec) yield ['spec-immutable', 'the fold changes the spec'];
-  const isRestart = event.type === 'task-scheduled' && from.state === 'failed';
+  const isRestart = event.type === 'task-scheduled' && from.attempt > 0;
   const restartCount = from.restartCount + (isRestart ? 1 : 0);
   if (to.restartCount !== restartCount) {
     yield ['counts', `${to.restartCount} restarts are counted, not ${restartCount}`];

@@ -100,6 +100,7 @@ export class RealityWatch {
     const task = this.#options.findTask(taskId);
     if (task === undefined || task.status.desired === 'stopped') return;
     if (attempt !== task.status.attempt || !isPlaced(task)) return;
+    if (task.status.replacing?.attempt === attempt) return;
     if (this.#unhealthy.has(`${taskId}/${attempt}`)) return;
     this.#violated('undisturbed', `${taskId}/${attempt} is to run, and was ${type} at ${atMs} ms`);
   }
