@@ -14,6 +14,8 @@ export interface Mix {
   /** Mean time between two requests of clients, in milliseconds. */
   readonly requestEveryMs: number;
   readonly taskCount: number;
+  /** Whether tasks are also given to workers directly. */
+  readonly hasStandalone: boolean;
   readonly weather: NetworkWeather;
   readonly diskDelayMs: number;
   /** How far the wall clock of a machine is off at most, in milliseconds, before any steps. */
@@ -42,6 +44,7 @@ export function drawMix(seed: number): Mix {
     faultEveryMs: dice.pick([1000, 4000, 15_000]),
     requestEveryMs: dice.pick([300, 1500, 6000]),
     taskCount: dice.pick([8, 25, 50]),
+    hasStandalone: dice.chance(0.3),
     weather: isNetworkBad ? drawWeather(dice) : { ...calm, delayMs: 5, timeoutMs: 10_000 },
     diskDelayMs: dice.pick([0, 3, 40, 400]),
     starts: isRough

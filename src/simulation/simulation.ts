@@ -16,6 +16,7 @@ import { LogWatch } from './invariants/log-watch.ts';
 import { PaceWatch } from './invariants/pace-watch.ts';
 import { RealityWatch } from './invariants/reality-watch.ts';
 import { SecretWatch } from './invariants/secret-watch.ts';
+import { StandaloneWatch } from './invariants/standalone-watch.ts';
 import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
 import { drawMix, type Mix } from './mix.ts';
@@ -25,6 +26,7 @@ import { Clients } from './workload/clients.ts';
 import { drawBehaviour } from './workload/draw-spec.ts';
 import { ListWatcher } from './workload/list-watcher.ts';
 import { RefusedRequests } from './workload/refused-requests.ts';
+import { StandaloneClients } from './workload/standalone-clients.ts';
 
 /** How a seed is run; nothing of it is needed for a plain run. */
 export interface RunOptions {
@@ -52,8 +54,10 @@ export class Simulation implements AsyncDisposable {
   readonly secrets = new SecretWatch();
   readonly listWatcher = new ListWatcher();
   readonly refused: RefusedRequests;
+  readonly standalone: StandaloneWatch;
   readonly situations: Situations;
   readonly clients: Clients;
+  readonly standaloneClients: StandaloneClients;
   readonly faults: Faults;
   readonly history: History;
   isTrouble = true;
@@ -110,6 +114,18 @@ export class Simulation implements AsyncDisposable {
     this.refused = new RefusedRequests({ ...parts, dice: new Dice(seed, 'refused') }, (words) =>
       this.secrets.check('a refusal', words),
     );
+    this.standalone = new StandaloneWatch(this.cluster, {
+      mayForget: mix.faults.includes('worker-disk-lost'),
+      onRestart: () =>
+        this.situations.count('a task that was given to a worker directly was started again'),
+    });
+    this.standaloneClients = new StandaloneClients({
+      cluster: this.cluster,
+      watch: this.standalone,
+      world,
+      mix,
+      dice: new Dice(seed, 'standalone'),
+    });
     this.faults = new Faults({ ...parts, seed, skip }, (what) => this.history.record(what));
     this.#setUpMachines(seed);
   }
@@ -118,7 +134,14 @@ export class Simulation implements AsyncDisposable {
     const { world, log, clients, traffic, liveness, pace } = this;
     const { reality, secrets, listWatcher, refused } = this;
     const watches = [world, log, clients, traffic, liveness, pace, reality, secrets];
-    const all = [...watches, listWatcher, refused, this.strangers];
+    const all = [
+      ...watches,
+      listWatcher,
+      refused,
+      this.strangers,
+      this.standalone,
+      this.standaloneClients,
+    ];
     return [...all.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
 
@@ -140,6 +163,7 @@ export class Simulation implements AsyncDisposable {
       if (now >= requestAt) {
         this.clients.request();
         this.refused.request();
+        if (mix.hasStandalone) this.standaloneClients.request();
         requestAt = now + this.#dice.between(0, 2 * mix.requestEveryMs);
       }
     }
@@ -205,7 +229,9 @@ export class Simulation implements AsyncDisposable {
     this.situations.onWorld(record);
     this.pace.onWorld(record);
     this.reality.onWorld(record);
+    this.standalone.onWorld(record);
     this.history.record(`world: ${JSON.stringify(record)}`);
+    this.faults.onWorld(record);
   }
 
   #onWritten(transaction: Transaction): void {
@@ -216,6 +242,7 @@ export class Simulation implements AsyncDisposable {
       this.pace.onEvent(event);
       this.reality.onEvent(event);
       this.refused.onEvent(event);
+      this.standalone.onEvent(event);
       // Two managers at once do not hear the same.
       if (!this.mix.faults.includes('manager-usurped')) this.liveness.onEvent(event);
       const json = JSON.stringify(event);

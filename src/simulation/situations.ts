@@ -23,6 +23,7 @@ export const situationNames = [
   'a submission was repeated',
   'a submission of a pruned task was refused',
   'a follower lagged behind what is kept of the log',
+  'a task that was given to a worker directly was started again',
   'a request was handled, and its reply broke off',
   'a request was taken and never answered',
   'a stream stalled without closing',

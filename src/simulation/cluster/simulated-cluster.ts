@@ -157,6 +157,20 @@ export class SimulatedCluster implements AsyncDisposable {
     });
   }
 
+  /** Asks a worker at its own door, as a client does. */
+  async askWorker<Reply>(
+    from: string,
+    name: string,
+    act: (worker: Worker) => Promise<Reply>,
+  ): Promise<Reply> {
+    const machine = this.#machine(name);
+    return await this.network.request({ from, to: name }, async () => {
+      const { worker, life } = machine;
+      if (worker === undefined) throw unreachable(name);
+      return await life.serve(() => act(worker));
+    });
+  }
+
   /** SIGKILL: nothing it was about to do happens. */
   killManager(): void {
     this.#onManagerEnded(this.#managerLife);

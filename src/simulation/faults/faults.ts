@@ -1,3 +1,4 @@
+import type { SimulatedRecord } from '../../runtime/simulated/simulated-world.ts';
 import type { MachineClock } from '../cluster/machine-clock.ts';
 import type { SimulatedCluster, SimulatedMachine } from '../cluster/simulated-cluster.ts';
 import { Dice } from '../dice.ts';
@@ -34,6 +35,8 @@ export class Faults {
   /** Processes that must stay away until then, by name, in monotonic milliseconds. */
   readonly awayUntil = new Map<string, number>();
   readonly #options: FaultsOptions;
+  /** Deaths of workers, by identity, just after they have started something. */
+  readonly #onNextStart = new Map<string, () => void>();
   readonly #undo = new Set<() => void>();
   readonly #note: (what: string) => void;
   /** In the order in which they came, the ones left out too. */
@@ -63,10 +66,19 @@ export class Faults {
     else this.#strikeMachine(kind, machine);
   }
 
+  /** What truly happens: some deaths wait for it. */
+  onWorld({ type, worker }: SimulatedRecord): void {
+    const strike = this.#onNextStart.get(worker);
+    if (type !== 'started' || strike === undefined) return;
+    this.#onNextStart.delete(worker);
+    strike();
+  }
+
   /** Undoes all that is still broken. */
   heal(): void {
     for (const undo of [...this.#undo]) undo();
     this.awayUntil.clear();
+    this.#onNextStart.clear();
   }
 
   #strikeManager(kind: FaultKind): void {
@@ -191,11 +203,13 @@ export class Faults {
     const { name, identity, store } = machine;
     if (kind === 'worker-killed') {
       const { life } = machine;
-      this.#nowOrWhileWriting(machine.disk, () => {
+      const strike = (): void => {
         if (life.isOver) return;
         cluster.killWorker(name);
         this.#stayAway(name, dice);
-      });
+      };
+      if (dice.chance(0.3)) this.#onNextStart.set(identity.id, strike);
+      else this.#nowOrWhileWriting(machine.disk, strike);
       return;
     }
     cluster.killWorker(name);

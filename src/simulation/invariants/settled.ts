@@ -5,12 +5,14 @@ import { isFinal, type Task } from '../../task/task.ts';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import { isStranger } from '../cluster/strangers.ts';
 import type { LogWatch } from './log-watch.ts';
+import type { StandaloneWatch } from './standalone-watch.ts';
 import type { WorldWatch } from './world-watch.ts';
 
 export interface SettledContext {
   readonly cluster: SimulatedCluster;
   readonly log: LogWatch;
   readonly world: WorldWatch;
+  readonly standalone: StandaloneWatch;
 }
 
 /** What is not yet as it should be once all faults are over; nothing when all has settled. */
@@ -20,6 +22,7 @@ export function unsettled(context: SettledContext): readonly string[] {
   return [
     ...nodes.map(({ name, liveness }) => `[quiesce] node ${name} is ${liveness}`),
     ...[...log.tasks.values()].flatMap((task) => unsettledTask(task, log) ?? []),
+    ...context.standalone.unsettled(context.world.running()),
     ...differences(context),
   ];
 }
@@ -44,11 +47,12 @@ function unsettledTask(task: Task, log: LogWatch): string | undefined {
 }
 
 /** Where what runs is not what the log says. */
-function differences({ cluster, log, world }: SettledContext): readonly string[] {
+function differences({ cluster, log, world, standalone }: SettledContext): readonly string[] {
   const names = new Map([...cluster.machines.values()].map((one) => [one.identity.id, one.name]));
   const really = new Set(
     world
       .running()
+      .filter(({ taskId }) => !standalone.isStandalone(taskId))
       .map(({ taskId, attempt, worker }) => `${taskId}/${attempt}@${names.get(worker)}`),
   );
   const said = new Set(
@@ -65,10 +69,15 @@ function differences({ cluster, log, world }: SettledContext): readonly string[]
 }
 
 /** What is left of attempts that are over, on the machines. */
-export async function leftovers({ cluster, log }: SettledContext): Promise<readonly string[]> {
+export async function leftovers({
+  cluster,
+  log,
+  standalone,
+}: SettledContext): Promise<readonly string[]> {
   const found: string[] = [];
   for (const { name, identity, store } of cluster.machines.values()) {
     const isWanted = (taskId: string, attempt: number): boolean => {
+      if (standalone.isStandalone(taskId)) return true;
       const status = log.tasks.get(taskId)?.status;
       return status?.attempt === attempt && status.node === name;
     };
