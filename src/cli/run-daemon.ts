@@ -1,10 +1,14 @@
 import type { CubeError } from '../errors/cube-error.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { watchEventLoop } from '../lib/watch-event-loop.ts';
 import type { CliIo } from './cli-io.ts';
 
 /** Something that runs until it is told to end, or cannot go on. */
 export interface Daemon {
   /** Printed once it serves. */
   readonly greeting: string;
+  readonly logger: Logger;
   /** Ends it. @returns what people are told afterwards. */
   stop(): Promise<string>;
 }
@@ -35,6 +39,7 @@ export async function runDaemon(
   interrupt.signal.addEventListener('abort', () => ending.resolve(undefined), { once: true });
   const daemon = await start({ onFatal: ending.resolve });
   if (interrupt.signal.aborted) ending.resolve(undefined);
+  using _watch = watchEventLoop({ clock: systemClock, logger: daemon.logger });
   await io.stdout.write(daemon.greeting);
   const fatal = await ending.promise;
   if (fatal === undefined) await io.stderr.write('\nStopping … (again: at once)\n');

@@ -35,3 +35,12 @@ export function judgeLiveness(
 export function wasAway(gapMs: number, limits: LivenessLimits): boolean {
   return gapMs > limits.heartbeatMs + limits.nodeTimeoutMs / 2;
 }
+
+/**
+ * For how long of the time between two looks the listener could not hear, as when something held
+ * its event loop: that much silence, in milliseconds, is its own.
+ */
+export function deafMs(gapMs: number, limits: LivenessLimits): number {
+  // Looks are half a heartbeat apart by plan; a look that is a little late is nothing.
+  return gapMs > limits.heartbeatMs ? gapMs - limits.heartbeatMs / 2 : 0;
+}

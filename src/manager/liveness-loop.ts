@@ -6,7 +6,7 @@ import type { Liveness, Node } from '../node/node.ts';
 import { isPlaced } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
-import { judgeLiveness, type LivenessLimits, wasAway } from './judge-liveness.ts';
+import { deafMs, judgeLiveness, type LivenessLimits, wasAway } from './judge-liveness.ts';
 import { judgeNodeLost } from './judge-node-lost.ts';
 import type { NodeConnection } from './node-connection.ts';
 
@@ -75,6 +75,9 @@ export class LivenessLoop {
         'The manager was stopped; silence is forgiven.',
       );
       for (const connection of connections.values()) connection.forgive();
+    } else {
+      const forgivenMs = deafMs(now - this.#lookedAt, limits);
+      for (const connection of connections.values()) connection.forgive(forgivenMs);
     }
     this.#lookedAt = now;
     const time = timestamp(clock);

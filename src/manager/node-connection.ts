@@ -120,9 +120,9 @@ export class NodeConnection {
     this.#connectLoop.nudge();
   }
 
-  /** Begins to measure silence anew, because the listener itself was away. */
-  forgive(): void {
-    this.#heardAt = this.#owner.clock.monotonic();
+  /** Silence that is the listener's own, who was away for so long, in milliseconds. Default: all. */
+  forgive(awayMs = Number.POSITIVE_INFINITY): void {
+    this.#heardAt = Math.min(this.#owner.clock.monotonic(), this.#heardAt + awayMs);
   }
 
   /** Looks for orders to hand over. */
@@ -271,6 +271,9 @@ export class NodeConnection {
   }
 }
 
+/** Timers come before what is there to be read: a moment later that is read too. In milliseconds. */
+const SECOND_LOOK_MS = 1;
+
 /** Calls once when it has not been restarted for the time given. */
 class SilenceTimer {
   readonly #clock: Clock;
@@ -284,7 +287,10 @@ class SilenceTimer {
 
   restart(limitMs: number): void {
     this.#timer?.cancel();
-    this.#timer = this.#clock.setTimer(limitMs, this.#onSilence);
+    this.#timer = this.#clock.setTimer(limitMs, () => {
+      // If the listener itself was held up, a word may be waiting for it to be read.
+      this.#timer = this.#clock.setTimer(SECOND_LOOK_MS, this.#onSilence);
+    });
   }
 
   stop(): void {

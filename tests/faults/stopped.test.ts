@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { isAlive } from '../support/cube-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultCluster } from '../support/fault-cluster.ts';
 import { isLong, tell } from '../support/long-run.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** SIGSTOP of manager, workers and both, for longer than a node may be silent; then SIGCONT. */
 
@@ -31,6 +34,32 @@ test('a manager that was stopped for long takes no node for down as it wakes', a
   }
   expect(await cluster.judge()).toEqual([]);
   tell({ pauses: timesEach });
+}, 400_000);
+
+test('a manager whose event loop was blocked says so, and finds no node silent', async () => {
+  await using home = await temporaryDirectory();
+  const preload = join(home.path, 'block.mjs');
+  // At a signal it does nothing else for three seconds.
+  const block = 'const end = performance.now() + 3000; while (performance.now() < end);';
+  await writeFile(preload, `process.on('SIGUSR2', () => { ${block} });`);
+  await using cluster = await FaultCluster.start({
+    // A node is unreachable after 2.4 s without a word, and down after 6 s.
+    managerFlags: ['--node-timeout', '6s'],
+    environment: { NODE_OPTIONS: `--import=${preload}` },
+  });
+  const silentBefore = await cluster.countEvents('node-became-unreachable');
+  for (let time = 0; time < timesEach; time += 1) {
+    cluster.manager.signal('SIGUSR2');
+    await eventually('it is told', () => {
+      return [...cluster.manager.output.matchAll(/event loop was blocked/g)].length > time;
+    });
+    // Longer than a heartbeat takes.
+    await pause(1500);
+  }
+  expect(cluster.manager.output).toMatch(/"blockedMs":(2[5-9]|[3-9])\d\d/);
+  expect(await cluster.countEvents('node-became-unreachable')).toBe(silentBefore);
+  expect(await cluster.countEvents('node-went-down')).toBe(0);
+  expect(await cluster.judge()).toEqual([]);
 }, 400_000);
 
 test('manager and workers that were stopped together, as a machine that sleeps, go on as before', async () => {

@@ -60,6 +60,7 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
     },
   );
   return {
+    logger,
     greeting: await describe(io, { flags, settings, manager }),
     async stop() {
       await manager.stop();

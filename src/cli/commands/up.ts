@@ -101,6 +101,7 @@ async function startUp(io: CliIo, { flags, settings, hooks }: UpRequest): Promis
   const running = parts.move();
   const up = { settings, manager, workers };
   return {
+    logger,
     greeting: flags.json === true ? describeAsJson(up) : await describeUp(io, up, flags),
     async stop() {
       const stopped = isStoppingTasks(up, flags);

@@ -71,6 +71,7 @@ async function start(io: CliIo, { flags, settings, hooks }: StartRequest): Promi
     },
   );
   return {
+    logger,
     greeting: await describe({ flags, settings, worker }),
     async stop() {
       const stopTasks = flags.stopTasks === true;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeHeartbeat } from '../../../src/manager/judge-heartbeat.ts';
 import { type JoinContext, judgeJoin } from '../../../src/manager/judge-join.ts';
-import { judgeLiveness, wasAway } from '../../../src/manager/judge-liveness.ts';
+import { deafMs, judgeLiveness, wasAway } from '../../../src/manager/judge-liveness.ts';
 import { judgeNodeLost } from '../../../src/manager/judge-node-lost.ts';
 import { selectPrunable } from '../../../src/manager/judge-retention.ts';
 import type { Node } from '../../../src/node/node.ts';
@@ -43,6 +43,9 @@ describe('liveness', () => {
   it('forgives silence only when the listener itself was away', () => {
     expect(wasAway(1500, limits)).toBe(false);
     expect(wasAway(20_000, limits)).toBe(true);
+    expect(deafMs(limits.heartbeatMs / 2, limits)).toBe(0);
+    expect(deafMs(limits.heartbeatMs, limits)).toBe(0);
+    expect(deafMs(5000, limits)).toBe(5000 - limits.heartbeatMs / 2);
   });
 });
 
