@@ -16,7 +16,7 @@ interface DoorOptions {
 }
 
 export interface ServerLimits {
-  /** Connections in all. Default 2,000. */
+  /** Connections in all. Default 2,000, but no more than a quarter of the files it may have open. */
   readonly connectionCountMax: number;
   /** Connections from one address. Default 200. */
   readonly connectionsPerAddressMax: number;

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { type Access, type Authorize, createAuthorize } from './authorize.ts';
 import { type Connections, refuseBrokenRequest, watchConnections } from './connections.ts';
+import { fitConnections } from './descriptor-limit.ts';
 import {
   checkMediaType,
   checkRole,
@@ -20,6 +21,7 @@ import {
 } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
+import { OpenStreams } from './open-streams.ts';
 import { describeApi, toFastifySchema } from './openapi.ts';
 import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
@@ -59,8 +61,7 @@ class Server implements HttpServer {
   readonly #authorize: Authorize;
   readonly #connections: Connections;
   readonly #clock: Clock;
-  /** One for each request that somebody may have to end: the open streams. */
-  readonly #open = new Set<AbortController>();
+  readonly #streams: OpenStreams;
   readonly #names: string[];
   #doors: Doors;
   #isClosing = false;
@@ -75,7 +76,9 @@ class Server implements HttpServer {
     // Until it listens, only requests without a socket come, and they name port 80.
     this.#doors = createDoors({ names: this.#names, port: 80 });
     this.routes = [...parts.routes, descriptionRoute(() => this.#app.swagger())];
-    const limits = { ...defaultLimits, ...options.limits };
+    const wanted = { ...defaultLimits, ...options.limits };
+    const limits = { ...wanted, connectionCountMax: fitConnections(wanted.connectionCountMax) };
+    this.#streams = new OpenStreams(limits);
     const random = options.random ?? systemRandom;
     this.#app = Fastify({
       logger: false,
@@ -163,7 +166,7 @@ class Server implements HttpServer {
 
   async #close(): Promise<void> {
     this.#isClosing = true;
-    for (const controller of this.#open) controller.abort();
+    this.#streams.abort();
     const timer = this.#clock.setTimer(CLOSE_GRACE_MS, () =>
       this.#app.server.closeAllConnections(),
     );
@@ -243,14 +246,9 @@ class Server implements HttpServer {
 
   /** Aborted when the client is gone, the reply is complete, or the server closes. */
   #signalFor(reply: FastifyReply): AbortSignal {
-    const controller = new AbortController();
-    if (this.#isClosing) controller.abort();
-    this.#open.add(controller);
-    reply.raw.once('close', () => {
-      this.#open.delete(controller);
-      controller.abort();
-    });
-    return controller.signal;
+    const signal = this.#streams.open(reply.raw);
+    if (this.#isClosing) this.#streams.abort();
+    return signal;
   }
 
   #onFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {

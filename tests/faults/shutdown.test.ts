@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import Docker from 'dockerode';
 import { expect, test } from 'vitest';
+import { cli } from '../support/cli.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
 import { containerStarts, removeContainers } from '../support/docker-starts.ts';
 import { eventually } from '../support/eventually.ts';
@@ -109,7 +110,7 @@ test('a manager out of file descriptors recovers as soon as callers go, and lose
   for (let count = 0; count < 200; count += 1) {
     const socket = connect(cluster.port, '127.0.0.1');
     socket.on('error', () => socket.destroy());
-    socket.write('GET /events?after=oldest HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    socket.write(`GET /events?after=oldest HTTP/1.1\r\nHost: 127.0.0.1:${cluster.port}\r\n\r\n`);
     sockets.push(socket);
   }
   await eventually('it has no descriptor left', async () => {
@@ -130,5 +131,38 @@ test('a manager out of file descriptors recovers as soon as callers go, and lose
     runtimeId: task.status.runtimeId,
   });
   expect(cluster.manager.pid).toBe(pid);
+  expect(await cluster.judge()).toEqual([]);
+});
+
+test('a manager with few open files and a thousand watchers keeps room for the command line', async () => {
+  const managerPrefix = ['prlimit', '--nofile=64:64'];
+  await using cluster = await FaultCluster.start({ managerPrefix });
+  const task = await cluster.submitRunning();
+  const sockets: Socket[] = [];
+  const replies: string[] = [];
+  let endedCount = 0;
+  for (let count = 0; count < 1000; count += 1) {
+    const socket = connect(cluster.port, '127.0.0.1');
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (data) => replies.push(String(data).slice(0, 12)));
+    socket.once('close', () => {
+      endedCount += 1;
+    });
+    socket.write(`GET /events?after=oldest HTTP/1.1\r\nHost: 127.0.0.1:${cluster.port}\r\n\r\n`);
+    sockets.push(socket);
+  }
+  // A quarter of the files for connections, and three quarters of these for streams.
+  await eventually('those that are too many are refused', () => endedCount === 1000 - 12);
+  expect(replies.filter((reply) => reply === 'HTTP/1.1 200')).toHaveLength(12);
+  expect(new Set(replies)).toEqual(new Set(['HTTP/1.1 200', 'HTTP/1.1 503']));
+  const status = await cli(['status', '--manager', `127.0.0.1:${cluster.port}`]);
+  expect(status.exitCode, status.stderr).toBe(0);
+  expect(status.stdout).toContain(task.id.slice(0, 8));
+  const more = await cluster.submitRunning();
+  await cluster.client.stop(more.id);
+  for (const socket of sockets) socket.destroy();
+  await eventually('streams are open to others again', async () => {
+    return (await cluster.countEvents('task-submitted').catch(() => 0)) === 2;
+  });
   expect(await cluster.judge()).toEqual([]);
 });

@@ -21,6 +21,8 @@ export interface FaultClusterOptions {
   /** Default 1; they are named n1, n2, … */
   readonly workerCount?: number;
   readonly managerFlags?: readonly string[];
+  /** Words before the manager's command, of a program that becomes it. */
+  readonly managerPrefix?: readonly string[];
   /** For manager and workers. Default: no Docker Engine answers. */
   readonly environment?: Record<string, string>;
   /** For workers alone, by their number from 1. */
@@ -71,6 +73,7 @@ export class FaultCluster implements AsyncDisposable {
         ...(options.managerFlags ?? []),
       ],
       environment,
+      options.managerPrefix,
     );
     this.workers = workerPorts.map(
       (workerPort, index) =>
