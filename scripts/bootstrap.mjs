@@ -53,17 +53,17 @@ const sources = [
   ...filesBelow(join(root, 'src')),
   join(root, 'tsconfig.json'),
   join(root, 'tsconfig.build.json'),
+  join(root, 'vite.config.ts'),
 ];
 const sourceHash = hashOf([...sources, join(root, 'package-lock.json')]);
 const buildStamp = join(root, 'dist', '.cube-built');
 if (process.argv.includes('--force-build') || !isCurrent(buildStamp, sourceHash)) {
   process.stderr.write('cube: building …\n');
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(join(root, 'node_modules', '.bin', 'node'), [
-    join(root, 'node_modules', 'typescript7', 'bin', 'tsc'),
-    '-p',
-    join(root, 'tsconfig.build.json'),
-  ]);
+  const node = join(root, 'node_modules', '.bin', 'node');
+  const tsc = join(root, 'node_modules', 'typescript7', 'bin', 'tsc');
+  run(node, [tsc, '-p', join(root, 'tsconfig.build.json')]);
+  run(node, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel=warn']);
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(buildStamp, sourceHash);
 }

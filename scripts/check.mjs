@@ -24,6 +24,11 @@ function run(title, command, args) {
 
 run('format and lint', join(bin, 'biome'), ['ci', '--error-on-warnings', '.']);
 run('types', join(bin, 'node'), [join(root, 'node_modules/typescript7/bin/tsc'), '-p', '.']);
+run('types of the dashboard', join(bin, 'node'), [
+  join(root, 'node_modules/typescript7/bin/tsc'),
+  '-p',
+  'tsconfig.dashboard.json',
+]);
 const cruise = run('who imports whom', join(bin, 'depcruise'), [
   'src',
   '--config',

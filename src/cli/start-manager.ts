@@ -10,6 +10,7 @@ import type { Logger } from '../lib/logger.ts';
 import { Manager } from '../manager/manager.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import { openManagerStore } from './open-store.ts';
+import { readDashboard } from './read-dashboard.ts';
 import { readVersion } from './version.ts';
 
 export interface DaemonOptions {
@@ -56,6 +57,7 @@ export async function startManager(
     version,
     doors: doorsOf(settings),
     ownPorts,
+    dashboard: await readDashboard(),
   });
   parts.defer(() => server.close());
   // First the port, so that a manager that cannot serve does not begin a reign.

@@ -1,4 +1,5 @@
 import { commonRoutes } from './common-routes.ts';
+import { type DashboardFiles, dashboardRoutes } from './dashboard-routes.ts';
 import { eventRoute } from './event-routes.ts';
 import { addManagerMetrics } from './manager-metrics.ts';
 import type { ManagerService } from './manager-service.ts';
@@ -11,11 +12,13 @@ export interface ManagerServerOptions extends HttpServerOptions {
   readonly service: ManagerService;
   /** Other ports on which this Cube listens; tasks are refused them, as they are the server's own. */
   readonly ownPorts?: readonly number[] | undefined;
+  /** Served at `/`. Default: nothing is. */
+  readonly dashboard?: DashboardFiles | undefined;
 }
 
 /** The manager's HTTP interface. Listens only when told to. */
 export async function createManagerServer(options: ManagerServerOptions): Promise<HttpServer> {
-  const { service, clock } = options;
+  const { service, clock, dashboard } = options;
   const metrics = metricsFor(options);
   addManagerMetrics(metrics.registry, service);
   const ports: number[] = [...(options.ownPorts ?? [])];
@@ -31,6 +34,7 @@ export async function createManagerServer(options: ManagerServerOptions): Promis
       ...taskRoutes(service, { policy, clock }),
       ...nodeRoutes(service),
       eventRoute(service, clock),
+      ...(dashboard === undefined ? [] : dashboardRoutes(dashboard)),
       ...commonRoutes(metrics.registry, () => ({ healthy: service.status().healthy })),
     ],
   });

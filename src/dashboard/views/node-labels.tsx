@@ -1,0 +1,66 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import type { CubeError } from '../../errors/cube-error.ts';
+import type { NodeReply } from '../../link/replies.ts';
+import { labelNode } from '../model/features.ts';
+import { toCubeError } from '../model/to-cube-error.ts';
+import { useDashboard } from './dashboard-context.ts';
+import { ProblemBanner } from './problem-banner.tsx';
+
+/** The labels of a node; where the manager lets one, they can be set and taken away. */
+export function NodeLabels({ node }: { readonly node: NodeReply }): JSX.Element {
+  const { session, features, at } = useDashboard();
+  const input = useRef<HTMLInputElement>(null);
+  const [error, setError] = useState<CubeError>();
+  const canChange = features.value.label && at.value === undefined;
+  const change = (labels: Readonly<Record<string, string | null>>): void => {
+    setError(undefined);
+    labelNode(session.connection, node.name, labels).catch((thrown: unknown) =>
+      setError(toCubeError(thrown)),
+    );
+  };
+  const entries = Object.entries(node.labels);
+  return (
+    <>
+      <span class="labels">
+        {entries.length === 0 && 'none'}
+        {entries.map(([key, value]) => (
+          <code key={key} class="label">
+            {key}={value}
+            {canChange && (
+              <button
+                type="button"
+                class="label-remove"
+                aria-label={`Take the label ${key} away`}
+                onClick={() => change({ [key]: null })}
+              >
+                ✕
+              </button>
+            )}
+          </code>
+        ))}
+      </span>
+      {canChange && (
+        <form
+          class="label-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const [key = '', value = ''] = (input.current?.value ?? '').split(/=(.*)/s);
+            if (key === '') return;
+            change({ [key.trim()]: value.trim() });
+            event.currentTarget.reset();
+          }}
+        >
+          <input
+            ref={input}
+            aria-label={`A label for ${node.name}, as key=value`}
+            placeholder="key=value"
+            spellcheck={false}
+          />
+          <button type="submit">Set</button>
+        </form>
+      )}
+      {error !== undefined && <ProblemBanner error={error} />}
+    </>
+  );
+}

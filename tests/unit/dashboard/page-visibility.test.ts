@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import {
+  untilVisible,
+  type VisibleDocument,
+  whileVisible,
+} from '../../../src/dashboard/model/page-visibility.ts';
+
+/** A document that is shown and hidden by the test. */
+function fakeDocument(): VisibleDocument & { turn(state: 'visible' | 'hidden'): void } {
+  const target = new EventTarget();
+  let visibilityState: 'visible' | 'hidden' = 'visible';
+  const document = {
+    get visibilityState() {
+      return visibilityState;
+    },
+    addEventListener: target.addEventListener.bind(target),
+    removeEventListener: target.removeEventListener.bind(target),
+    turn(state: 'visible' | 'hidden') {
+      visibilityState = state;
+      target.dispatchEvent(new Event('visibilitychange'));
+    },
+  };
+  return document as never;
+}
+
+describe('a page that nobody sees', () => {
+  it('lets go of its connection, and takes it up when it is seen', async () => {
+    const document = fakeDocument();
+    const stop = new AbortController();
+    const first = whileVisible(document, stop.signal);
+    expect(first.signal.aborted).toBe(false);
+    document.turn('hidden');
+    expect(first.signal.aborted).toBe(true);
+    first.release();
+    let isSeen = false;
+    const seen = untilVisible(document, stop.signal).then(() => {
+      isSeen = true;
+    });
+    await Promise.resolve();
+    expect(isSeen).toBe(false);
+    document.turn('visible');
+    await seen;
+    expect(whileVisible(document, stop.signal).signal.aborted).toBe(false);
+  });
+
+  it('waits no longer than it is asked to', async () => {
+    const document = fakeDocument();
+    document.turn('hidden');
+    const stop = new AbortController();
+    const seen = untilVisible(document, stop.signal);
+    stop.abort(new Error('closed'));
+    await expect(seen).rejects.toThrow('closed');
+    expect(whileVisible(document, stop.signal).signal.aborted).toBe(true);
+  });
+});
