@@ -381,6 +381,36 @@ describe('execute', () => {
   });
 });
 
+describe('limits', () => {
+  test('a child that runs out of memory is not taken for its program', async () => {
+    await using bench = await openDockerBench();
+    const script = 'dd if=/dev/zero of=/dev/null bs=200M count=5; echo "child $?"; exit 8';
+    const instance = bench.instance(script, { memory: '32MiB' });
+    await bench.start(instance);
+    expect(await bench.untilEnded(instance)).toMatchObject({
+      exitCode: 8,
+      reason: { code: 'exited' },
+    });
+    expect(await bench.output(instance)).toContain('child 137');
+  });
+
+  test('a fork bomb fails alone', async () => {
+    await using bench = await openDockerBench({ pidsLimit: 16 });
+    const bystander = bench.instance('sleep 3600');
+    await bench.start(bystander);
+    const script = 'i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done; echo done; wait';
+    const instance = bench.instance(script);
+    await bench.start(instance);
+    expect(await bench.untilEnded(instance)).toMatchObject({ reason: { code: 'exited' } });
+    const output = (await bench.output(instance)).join();
+    expect(output).toMatch(/fork/);
+    expect(output).not.toContain('done');
+    expect(await bench.runtime.inspect(bystander, bench.signal)).toMatchObject({
+      phase: 'running',
+    });
+  });
+});
+
 describe('usage', () => {
   test('measures cores between two calls, and memory', async () => {
     await using bench = await openDockerBench();

@@ -205,19 +205,25 @@ test.each([
   },
 );
 
-test('a disk whose flushes take half a second delays answers, and takes no node down', async () => {
-  await using cluster = await FaultCluster.start({ managerFlags: ['--node-timeout', '1s'] });
-  const calls = 'fsync,fdatasync';
-  const inject = `${calls}:delay_enter=500000`;
-  await using tracer = await attachTracer(cluster.manager.pid, { threads: 'store', calls, inject });
-  const startedAt = performance.now();
-  const tasks = await Promise.all(Array.from({ length: 20 }, () => cluster.submit()));
-  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(500);
-  for (const { id } of tasks) {
-    const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
-    expect(status.attempt).toBe(1);
-  }
-  await tracer.detach();
-  expect(await cluster.countEvents('node-went-down')).toBe(0);
-  expect(await cluster.judge()).toEqual([]);
-});
+test.each(['manager', 'worker'] as const)(
+  'a disk of the %s whose flushes take half a second delays what waits for it, and takes no node down',
+  async (role) => {
+    await using cluster = await FaultCluster.start({ managerFlags: ['--node-timeout', '1s'] });
+    const calls = 'fsync,fdatasync';
+    const inject = `${calls}:delay_enter=500000`;
+    const { pid } = role === 'manager' ? cluster.manager : cluster.worker(1);
+    await using tracer = await attachTracer(pid, { threads: 'store', calls, inject });
+    const startedAt = performance.now();
+    const count = role === 'manager' ? 20 : 3;
+    const tasks = await Promise.all(Array.from({ length: count }, () => cluster.submit()));
+    if (role === 'manager') expect(performance.now() - startedAt).toBeGreaterThanOrEqual(500);
+    for (const { id } of tasks) {
+      const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
+      expect(status.attempt).toBe(1);
+    }
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(500);
+    await tracer.detach();
+    expect(await cluster.countEvents('node-went-down')).toBe(0);
+    expect(await cluster.judge()).toEqual([]);
+  },
+);

@@ -134,8 +134,8 @@ function endReason(facts: ContainerFacts, exitCode: ExitCode): Reason {
   const killed = parseKillMark(facts.name);
   // A mark without a kill is of one that ended on its own at the last moment.
   if (killed !== undefined && exitCode === KILLED) return killedAfterTimeoutReason(killed);
-  // A helper process may have been killed for memory and the main one have ended well.
-  if (facts.isOutOfMemory && exitCode !== 0) return outOfMemoryReason(facts.memoryBytes);
+  // The engine says so too where only a child was killed, and the main process ended by itself.
+  if (facts.isOutOfMemory && exitCode === KILLED) return outOfMemoryReason(facts.memoryBytes);
   return exitedReason(exitCode);
 }
 

@@ -141,6 +141,7 @@ describe('an engine’s description of a container', () => {
       statusOf({ State: { OOMKilled: true, ExitCode: 137 }, HostConfig })?.reason,
     ).toMatchObject({ code: 'out-of-memory', details: { limitBytes: 64 * 1024 ** 2 } });
     expect(statusOf({ State: { OOMKilled: true, ExitCode: 0 } })?.reason?.code).toBe('exited');
+    expect(statusOf({ State: { OOMKilled: true, ExitCode: 8 } })?.reason?.code).toBe('exited');
   });
 
   test('tells of a kill after a time-out by the mark in the name', () => {
