@@ -40,13 +40,14 @@ async function parse(argv: readonly string[], context: CommandContext): Promise<
   }
 }
 
-/** For `cube run`, `--` parts the files from the command to run; elsewhere it is nothing special. */
+/** For `cube run` and `cube plan`, `--` parts the files from the command to run; elsewhere it is nothing special. */
 function splitOperands(argv: readonly string[]): {
   readonly own: readonly string[];
   readonly operands: readonly string[];
 } {
   const place = argv.indexOf('--');
-  if (argv[0] !== 'run' || place === -1) return { own: argv, operands: [] };
+  const takesOperands = argv[0] === 'run' || argv[0] === 'plan';
+  if (!takesOperands || place === -1) return { own: argv, operands: [] };
   return { own: argv.slice(0, place), operands: argv.slice(place + 1) };
 }
 

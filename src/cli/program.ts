@@ -46,6 +46,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a task, from a file or from flags',
     load: async () => (await import('./commands/run.ts')).defineRun,
   },
+  plan: {
+    summary: 'tell what "run" would do, and do nothing',
+    load: async () => (await import('./commands/plan.ts')).definePlan,
+  },
   stop: {
     summary: 'stop tasks',
     load: async () => (await import('./commands/stop.ts')).defineStop,

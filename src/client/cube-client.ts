@@ -11,6 +11,8 @@ import {
   type NodeReply,
   nodeListSchema,
   nodeReplySchema,
+  type PlanReply,
+  planSchema,
   type TaskPageReply,
   type TaskReply,
   taskPageSchema,
@@ -77,6 +79,9 @@ export interface CubeClient {
 
   /** Hands in a task. Resolves when the manager has it on its disk, which is before it runs. */
   submit(submission: SubmissionInput, options?: CallOptions): Promise<SubmittedReply>;
+
+  /** What would become of tasks if they were submitted together. Changes nothing. */
+  plan(submissions: readonly SubmissionInput[], options?: CallOptions): Promise<PlanReply['items']>;
 
   /** @throws CubeError `not-found` or `pruned`. */
   get(id: string, options?: PastOptions): Promise<TaskReply>;
@@ -176,6 +181,9 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
       const { status, value } = await requestJson(connection, request, taskSchema);
       return { task: value, created: status === 201 };
     },
+
+    plan: async (tasks, call) =>
+      (await post({ path: '/plan', body: { tasks } }, planSchema, call)).items,
 
     get: (id, call) => get(taskPath(id), taskSchema, call),
 

@@ -20,6 +20,9 @@ export interface ManagerService {
    */
   submit(submission: Submission, origin: RequestOrigin): Promise<Submitted>;
 
+  /** What would become of these tasks if they were submitted now. Changes nothing. */
+  plan(submissions: readonly Submission[]): readonly PlannedTask[];
+
   /** Asks that a task does not run any more; resolves when the wish is durable. Repeatable. */
   stopTask(id: string, origin: RequestOrigin): Promise<TaskView>;
 
@@ -74,6 +77,14 @@ export interface ManagerService {
   join(announcement: Announcement): Promise<JoinReply>;
 
   status(): ManagerStatus;
+}
+
+/** What would become of a submission. */
+export interface PlannedTask {
+  readonly placement: Placement;
+  readonly verdicts: readonly Verdict[];
+  readonly advice: readonly string[];
+  readonly existing?: { readonly task: Task; readonly differsIn?: string };
 }
 
 /** A moment of the log: just after a revision, or at a wall time in milliseconds. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CubeError } from '../errors/cube-error.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { readSubmission } from '../task/read-submission.ts';
+import type { Submission } from '../task/submission.ts';
 import { type TaskSpec, taskSpecSchema } from '../task/task-spec.ts';
 import type { Wish } from '../task/wish.ts';
 import { isLoopbackPeer } from './doors.ts';
@@ -37,6 +38,17 @@ export function readTask(body: unknown, raw: IncomingMessage, policy: Submission
   checkOrigin(wish.spec, raw, policy);
   checkOwnPorts(wish.spec, policy);
   return wish;
+}
+
+/** As `readTask`, where a stop makes no sense. */
+export function readPlanned(
+  body: unknown,
+  raw: IncomingMessage,
+  policy: SubmissionPolicy,
+): Submission {
+  const wish = readTask(body, raw, policy);
+  if (wish.kind === 'run') return wish;
+  throw new CubeError('invalid-input', 'One of the tasks asks to stop; a plan is of what runs.');
 }
 
 function checkOrigin(spec: TaskSpec, raw: IncomingMessage, policy: SubmissionPolicy): void {

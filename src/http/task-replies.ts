@@ -1,6 +1,6 @@
 import type { CubeEvent } from '../event/event.ts';
 import { redactSpec, type Task } from '../task/task.ts';
-import type { Difference, NodeView, TaskView } from './manager-service.ts';
+import type { Difference, NodeView, PlannedTask, TaskView } from './manager-service.ts';
 
 /*
  * Tasks and events come to the routes with their secrets. These functions are the only way out:
@@ -21,6 +21,12 @@ export function toTaskViewReply(view: TaskView): object {
 /** An event as replies show it. */
 export function toEventReply(event: CubeEvent): object {
   return event.spec === undefined ? event : { ...event, spec: redactSpec(event.spec) };
+}
+
+/** A planned task as replies show it. */
+export function toPlannedReply({ existing, ...planned }: PlannedTask): object {
+  if (existing === undefined) return planned;
+  return { ...planned, existing: { ...existing, task: toTaskReply(existing.task) } };
 }
 
 /** A node as replies show it. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { parseInput } from '../errors/input-issues.ts';
 import { eventSchema } from '../event/event.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { explanationSchema, taskPageSchema } from '../link/replies.ts';
+import { explanationSchema, planSchema, taskPageSchema } from '../link/replies.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { taskSchema } from '../task/task.ts';
 import { taskStates } from '../task/task-state.ts';
@@ -10,8 +11,8 @@ import type { ManagerService } from './manager-service.ts';
 import { labels, moment, severalOf, text, wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import { sendStream } from './stream.ts';
-import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
-import { toEventReply, toTaskReply, toTaskViewReply } from './task-replies.ts';
+import { readPlanned, readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
+import { toEventReply, toPlannedReply, toTaskReply, toTaskViewReply } from './task-replies.ts';
 
 const params = { id: taskIdSchema };
 
@@ -28,7 +29,12 @@ export function taskRoutes(
   service: ManagerService,
   options: TaskRouteOptions,
 ): readonly AnyRoute[] {
-  return [submitRoute(service, options), listRoute(service), ...oneTaskRoutes(service, options)];
+  return [
+    submitRoute(service, options),
+    planRoute(service, options),
+    listRoute(service),
+    ...oneTaskRoutes(service, options),
+  ];
 }
 
 export interface TaskRouteOptions {
@@ -56,6 +62,29 @@ function submitRoute(service: ManagerService, { policy }: TaskRouteOptions): Any
       return new FullReply(created ? 201 : 200, toTaskReply(task), {
         location: `/tasks/${task.id}`,
       });
+    },
+  });
+}
+
+/** Tasks in one plan at most. */
+const PLAN_MAX = 100;
+
+const planRequestSchema = z
+  .strictObject({ tasks: z.array(z.unknown()).min(1).max(PLAN_MAX) })
+  .meta({ id: 'PlanRequest', description: 'Submissions, as for POST /tasks.' });
+
+function planRoute(service: ManagerService, { policy }: TaskRouteOptions): AnyRoute {
+  return defineRoute({
+    method: 'POST',
+    path: '/plan',
+    access: 'token',
+    summary: 'What would become of tasks if they were submitted together. Changes nothing.',
+    body: planRequestSchema,
+    replies: { 200: { description: 'One item for each, in their order.', schema: planSchema } },
+    handle: async ({ body, raw }) => {
+      const { tasks } = parseInput(planRequestSchema, body(), 'The plan');
+      const submissions = tasks.map((task) => readPlanned(task, raw, policy));
+      return { items: service.plan(submissions).map(toPlannedReply) };
     },
   });
 }

@@ -88,6 +88,28 @@ export const explanationSchema = z
 
 export type ExplanationReply = Readonly<z.output<typeof explanationSchema>>;
 
+/** What would become of tasks: POST /plan, in the order of the request. */
+export const planSchema = z
+  .object({
+    items: z.array(
+      z.object({
+        placement: placementSchema.describe('Where it would go; without a node it would wait.'),
+        verdicts: z.array(verdictSchema).describe('On every node.'),
+        advice: z.array(z.string()).describe('What would let it run, when no node takes it.'),
+        existing: z
+          .object({
+            task: taskSchema,
+            differsIn: z.string().optional().describe('The first field that differs: a conflict.'),
+          })
+          .optional()
+          .describe('The task that has its id already: it would stay as it is.'),
+      }),
+    ),
+  })
+  .meta({ id: 'Plan' });
+
+export type PlanReply = Readonly<z.output<typeof planSchema>>;
+
 /** The manager itself: GET /status. */
 export const managerStatusSchema = z
   .object({

@@ -12,8 +12,8 @@ import {
 } from '../link/protocol.ts';
 import type { Node } from '../node/node.ts';
 import { ManagerRepository, type Reign } from '../store/manager-repository.ts';
+import type { Submission, Submitted } from '../task/submission.ts';
 import { isFinal, type Task } from '../task/task.ts';
-import type { TaskSpec } from '../task/task-spec.ts';
 import { AttemptTimes } from './attempt-times.ts';
 import { beginReign } from './begin-reign.ts';
 import { type AppliedEvent, ClusterState } from './cluster-state.ts';
@@ -42,6 +42,7 @@ import {
   toNodeOverview,
 } from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
+import { type PlannedTask, planTasks } from './planned-task.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
 import { planSubmission, prunedError, stopDrafts } from './submit.ts';
@@ -151,10 +152,7 @@ export class Manager {
    *
    * @throws CubeError `conflict` or `pruned`; `storage-full`, when the disk is short of room.
    */
-  async submit(
-    submission: { readonly id?: string | undefined; readonly spec: TaskSpec },
-    origin: { readonly requestId: string },
-  ): Promise<{ readonly task: Task; readonly created: boolean }> {
+  async submit(submission: Submission, origin: { readonly requestId: string }): Promise<Submitted> {
     const { committer, state } = this.#started();
     const id = submission.id ?? this.#options.random.uuid();
     const created = await committer.commit((view) =>
@@ -169,6 +167,11 @@ export class Manager {
       ),
     );
     return { task: this.#getTask(id), created };
+  }
+
+  /** What would become of these tasks if they were submitted now. Changes nothing. */
+  plan(submissions: readonly Submission[]): readonly PlannedTask[] {
+    return planTasks(submissions, { ...this.#options, ...this.#started() });
   }
 
   /** Asks that a task does not run any more; resolves when the wish is durable. */

@@ -11,6 +11,7 @@ import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 import type { Committer, Plan } from './committer.ts';
 import { placementDraft, waitingDraft } from './judge-placement.ts';
+import { type Trial, tryOut } from './try-out.ts';
 
 export interface ScheduleLoopOptions {
   readonly state: ClusterState;
@@ -58,6 +59,7 @@ export class ScheduleLoop {
   start(): void {
     for (const node of this.#options.state.nodes()) this.#ledger.upsertNode(node);
     for (const task of this.#options.state.tasks()) this.#ledger.update(task);
+    this.#placer.prepare();
     this.#loop.nudge();
   }
 
@@ -83,6 +85,12 @@ export class ScheduleLoop {
   /** The cluster as the policy would see it now. */
   snapshot(): ClusterSnapshot {
     return this.#ledger.snapshot(this.#options.state.lastNode);
+  }
+
+  /** What would become of tasks that are not there yet. */
+  tryOut(tasks: readonly Task[]): readonly Trial[] {
+    const { scheduler, state } = this.#options;
+    return tryOut(tasks, { scheduler, ledger: this.#ledger, lastNode: state.lastNode });
   }
 
   #onNode(node: Node, isOnlyObserved: boolean): void {

@@ -86,7 +86,8 @@ function assertSameSpec(existing: Task, spec: TaskSpec): void {
   );
 }
 
-function firstDifference(one: TaskSpec, other: TaskSpec): string | undefined {
+/** The first field in which two specs differ; undefined when they are the same. */
+export function firstDifference(one: TaskSpec, other: TaskSpec): string | undefined {
   const before: Record<string, unknown> = one;
   const after: Record<string, unknown> = other;
   const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])];

@@ -17,7 +17,11 @@ async function openCluster(directory: string) {
     clock,
     environment,
   });
-  const type = (...argv: string[]) => cli([...argv, '--manager', daemon.url], { clock });
+  const type = (...argv: string[]) => {
+    // What follows "--" is the task's.
+    const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+    return cli(argv.toSpliced(end, 0, '--manager', daemon.url), { clock });
+  };
   await eventually('both nodes are up', async () => {
     const { stdout } = await type('node', '--json');
     const nodes: readonly { readonly liveness: string }[] = JSON.parse(stdout);
@@ -27,12 +31,9 @@ async function openCluster(directory: string) {
     type,
     /** A process that ends as soon as it is asked to. */
     run: (name: string) =>
-      cli(
-        [
-          ...['run', '--name', name, '--cpu', '0.1', '--manager', daemon.url],
-          ...['--', 'sh', '-c', 'trap "exit 0" TERM; sleep 600 & wait'],
-        ],
-        { clock },
+      type(
+        ...['run', '--name', name, '--cpu', '0.1'],
+        ...['--', 'sh', '-c', 'trap "exit 0" TERM; sleep 600 & wait'],
       ),
     read: async (...argv: string[]) => JSON.parse((await type(...argv, '--json')).stdout),
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
@@ -46,6 +47,11 @@ test('tasks are restarted, moved off a node, and seen as they were before', asyn
     expect((await cluster.run(name)).exitCode).toBe(0);
   }
   const before = await cluster.read('status', 'one');
+
+  const planned = await cluster.type('plan', '--name', 'four', '--cpu', '0.1', '--', 'true');
+  expect(planned.stdout).toMatch(/^four would run on worker-\d\.\nThe scheduler epvm chose/);
+  const waiting = await cluster.type('plan', '--memory', '100TiB', '--', 'true');
+  expect(waiting.stdout).toMatch(/^true would wait\.\n(.*\n)+To do: /);
 
   const restarted = await cluster.type('restart', 'one');
   expect(restarted.stdout).toMatch(/^one is running on worker-\d\./);

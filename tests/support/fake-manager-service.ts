@@ -107,6 +107,11 @@ export class FakeManagerService implements ManagerService {
     return this.getTask(id);
   }
 
+  plan(submissions: readonly Submission[]): ReturnType<ManagerService['plan']> {
+    const placement = { scheduler: 'epvm', nodeCount: 0, feasibleCount: 0, best: [], rejected: [] };
+    return submissions.map(() => ({ placement, verdicts: [], advice: ['Add a node.'] }));
+  }
+
   drainNode = (name: string): Promise<NodeView> => this.#node(name);
   resumeNode = (name: string): Promise<NodeView> => this.#node(name);
   labelNode = (name: string): Promise<NodeView> => this.#node(name);

@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { ExplanationReply, TaskReply } from '../../link/replies.ts';
-import type { Placement, Verdict } from '../../task/placement.ts';
 import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import type { CommandContext } from '../command-context.ts';
+import { describeCounts, describePlacement, describeVerdicts } from '../describe-placement.ts';
 import { describeState, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
-import { countOf, toPlainText } from '../plain-text.ts';
-import { formatTable } from '../table.ts';
+import { toPlainText } from '../plain-text.ts';
 import { asTyped } from '../typed-command.ts';
 
 const HELP = `
@@ -69,45 +68,4 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
     ...advice.map((sentence) => asTyped(io.environment, toPlainText(`To do: ${sentence}`))),
   );
   return `${sections.filter((section) => section !== '').join('\n')}\n`;
-}
-
-function describePlacement(placement: Placement): string {
-  const { scheduler, node, nodeCount, feasibleCount } = placement;
-  const counts = `${feasibleCount} of ${countOf(nodeCount, 'node')} could take it`;
-  const choice = node === undefined ? 'placed it nowhere' : `chose ${node}`;
-  return toPlainText(`The scheduler ${scheduler} ${choice}: ${counts}`);
-}
-
-function describeVerdicts(io: CliIo, verdicts: readonly Verdict[], placement: Placement): string {
-  if (verdicts.length === 0) return '';
-  const inOrder = verdicts.toSorted((a, b) => order(a) - order(b));
-  const rows = inOrder.map((verdict) => [
-    `${verdict.node === placement.node ? '*' : ' '} ${verdict.node}`,
-    verdict.score === undefined ? '-' : formatScore(verdict.score),
-    verdict.rejections.map(({ message }) => message).join('; ') || 'fits',
-  ]);
-  const columns = [
-    { title: '  NODE', widthMin: 10 },
-    { title: 'SCORE', align: 'right' },
-    { title: 'VERDICT' },
-  ] as const;
-  return formatTable(columns, rows, { width: io.stdout.columns }).trimEnd();
-}
-
-function order(verdict: Verdict): number {
-  return verdict.score ?? Number.POSITIVE_INFINITY;
-}
-
-function formatScore(score: number): string {
-  return String(Number(score.toPrecision(6)));
-}
-
-/** What the event itself records, where the log does not reach back to every node's verdict. */
-function describeCounts(placement: Placement): string {
-  const best = placement.best.map(({ node, score }) => `  ${node}: score ${formatScore(score)}`);
-  const rejected = placement.rejected.map(
-    ({ nodeCount, nearest }) =>
-      `  ${countOf(nodeCount, 'node')}: ${nearest.rejection.message} (nearest: ${nearest.node})`,
-  );
-  return [...best, ...rejected].map(toPlainText).join('\n');
 }

@@ -74,3 +74,15 @@ test('what was not yet is not found', async () => {
   await using served = await serveManager();
   expect((await get(served, '/tasks?at=999')).status).toBe(404);
 });
+
+test.each([
+  ['{}', 'tasks'],
+  ['{"tasks":[]}', 'tasks'],
+  ['{"tasks":[{"name":"x"}]}', ''],
+  ['{"tasks":[{"name":"x","command":"y","cpu":-1}]}', 'cpu'],
+])('the plan %s is refused', async (body, field) => {
+  await using served = await serveManager();
+  const reply = await served.ask({ method: 'POST', target: '/plan', headers: json, body });
+  expect(reply.status).toBe(400);
+  expect(JSON.parse(reply.text).field ?? '').toContain(field);
+});

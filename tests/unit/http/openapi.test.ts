@@ -40,6 +40,7 @@ describe('the description of the API', () => {
       'POST /nodes/{name}/drain',
       'POST /nodes/{name}/labels',
       'POST /nodes/{name}/resume',
+      'POST /plan',
       'POST /tasks',
       'POST /tasks/{id}/restart',
     ]);
