@@ -83,4 +83,14 @@ describe('a node that comes and goes', () => {
     await cluster.clock.advance(600_000);
     expect(flappingOf(cluster)).toEqual([]);
   });
+
+  it('in the very rhythm of its heartbeat is reached all the same, whenever that began', async () => {
+    for (let phaseMs = 0; phaseMs < 3000; phaseMs += 500) {
+      await using cluster = await start(15_000);
+      await cluster.clock.advance(phaseMs);
+      await flap(cluster, ['n1'], { cutMs: 2000, upMs: 1000 });
+      const types = (await cluster.events()).map(({ type }) => type);
+      expect(types, `after ${phaseMs} ms`).not.toContain('node-went-down');
+    }
+  });
 });
