@@ -91,7 +91,7 @@ async function bareNode(): Promise<Readings> {
 /** From the start of a command to its end, in milliseconds. */
 async function timeOf(args: readonly string[]): Promise<number> {
   const startedAt = performance.now();
-  const child = spawn(NODE, [...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(NODE, [...args], { stdio: 'ignore' });
   const code = await new Promise((resolve) => child.once('exit', resolve));
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${String(code)}.`);
   return performance.now() - startedAt;

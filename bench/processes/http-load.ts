@@ -22,7 +22,7 @@ export interface LoadReply {
 }
 
 /** Connections from one address at most: a server takes no more from one client. */
-const PER_ADDRESS = 150;
+const PER_ADDRESS = 140;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 

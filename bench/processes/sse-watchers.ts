@@ -20,7 +20,7 @@ export interface WatchReply {
   readonly p99: number;
 }
 
-const PER_ADDRESS = 150;
+const PER_ADDRESS = 140;
 
 /** The time of an event is looked at in every so many bytes at most; reading all costs too much. */
 const SAMPLE_BYTES = 65_536;
