@@ -53,6 +53,7 @@ test('a full disk refuses changes by name, and the same Cube serves again once t
     // What the node says cannot be recorded now; yet it is heard.
     expect((await client.nodes()).map(({ liveness }) => liveness)).not.toContain('down');
     disk.clear();
+    await eventually('the room was seen', async () => (await client.status()).healthy);
     const submission = { ...sleeper('after'), id: crypto.randomUUID() };
     await client.submit(submission);
     acknowledged.push(submission);
@@ -85,8 +86,8 @@ test('a disk that others have filled to the last byte takes no new task, and yet
     const problem = await eventually('the status tells it', async () => {
       return (await client.status()).problem;
     });
-    expect(problem).toContain(`The disk that holds ${directory} has 0 B left`);
-    expect(problem).toContain('1 MiB are free');
+    expect(problem).toContain(`The disk that holds ${directory} has 0 KiB left`);
+    expect(problem).toContain('1024 KiB are free');
     await expect(client.submit(cluster.task({ name: 'refused' }))).rejects.toMatchObject({
       code: 'storage-full',
       retryable: true,

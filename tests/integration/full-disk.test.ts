@@ -71,8 +71,8 @@ describe.runIf(isRoot)('a full disk', () => {
     const shortage = await eventually('it is told of', () => store.shortage);
     expect(shortage).toMatchObject({
       code: 'storage-full',
-      message: expect.stringContaining(`${join(disk.path, 'data')} has 0 B left`),
-      hint: expect.stringContaining('1 MiB'),
+      message: expect.stringContaining(`${join(disk.path, 'data')} has 0 KiB left`),
+      hint: expect.stringContaining('1024 KiB'),
     });
     for (let count = 0; count < 40; count += 1) {
       await writeTask(store, next++);

@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, statfsSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CubeError } from '../../errors/cube-error.ts';
-import { formatBytes } from '../../task/quantity.ts';
 import { judgeTrouble } from './storage-error.ts';
 import { LOG_HEADER_BYTES } from './write-ahead-log.ts';
 
@@ -52,10 +51,10 @@ export class LogReserve {
     const { bavail, bsize } = statfsSync(this.#directory);
     const freeBytes = bavail * bsize;
     if (isWhole && freeBytes >= this.#reserveBytes) return undefined;
-    const needed = formatBytes(this.#reserveBytes);
+    const needed = toKibibytes(this.#reserveBytes);
     return new CubeError(
       'storage-full',
-      `The disk that holds ${this.#directory} has ${formatBytes(freeBytes)} left, and Cube takes ` +
+      `The disk that holds ${this.#directory} has ${toKibibytes(freeBytes)} left, and Cube takes ` +
         `new tasks only while ${needed} are free. Nothing was changed.`,
       {
         hint: `Free at least ${needed} there. What runs goes on meanwhile, and can be stopped.`,
@@ -79,4 +78,8 @@ export class LogReserve {
       return false;
     }
   }
+}
+
+function toKibibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024)} KiB`;
 }
