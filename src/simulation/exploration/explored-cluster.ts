@@ -69,10 +69,7 @@ export class ExploredCluster implements AsyncDisposable {
       log: this.log,
       world: this.world,
       // Nobody gives a task to a worker directly.
-      standalone: new StandaloneWatch(this.#cluster, {
-        mayForget: false,
-        onRestart: () => undefined,
-      }),
+      standalone: new StandaloneWatch(this.#cluster, { mayForget: false, onRestart: () => {} }),
     };
     for (const name of NODES) this.#cluster.addMachine(name, { isAnnounced: false });
   }
@@ -146,7 +143,7 @@ export class ExploredCluster implements AsyncDisposable {
   /** From here on nothing goes wrong any more; what is not as it must be then. */
   async judge(): Promise<readonly string[]> {
     this.#isQuiet = false;
-    this.#restartAll();
+    for (const { name, act } of this.#restarts()) if (name !== 'time') await act();
     await this.#play(() => this.#unsettled().length === 0, SETTLE_MS);
     const violations = [...this.violations, ...this.#unsettled()];
     if (violations.length > 0) return violations;
@@ -327,13 +324,6 @@ export class ExploredCluster implements AsyncDisposable {
     this.#cluster.startWorker(name).catch((error: unknown) => {
       this.#violations.push(`[no-crash] ${name} does not start: ${String(error)}`);
     });
-  }
-
-  #restartAll(): void {
-    if (!this.#cluster.hasManager) this.#startManager();
-    for (const { name, worker } of this.#cluster.machines.values()) {
-      if (worker === undefined) this.#startWorker(name);
-    }
   }
 
   /** Until something is under way or has happened; if nothing does, all is quiet. */
