@@ -95,7 +95,7 @@ export class Simulation implements AsyncDisposable {
         nodeTimeoutMs: mix.nodeTimeoutMs,
         retention: { eventCountMax: mix.kept.events, finishedCountMax: mix.kept.finished },
       },
-      ...(isTraced ? { logger: (process: string) => this.#logger(process) } : {}),
+      logger: (process) => this.#logger(process),
       ...(patches === undefined ? {} : { patches }),
     });
     this.cluster.network.onRequest = (route) => {
@@ -353,7 +353,9 @@ export class Simulation implements AsyncDisposable {
 
   #logger(process: string): Logger {
     const say = (fields: object, message: string): void => {
-      this.history.say(`${process}: ${message} ${JSON.stringify(fields, errorText)}`);
+      const line = `${process}: ${message} ${JSON.stringify(fields, errorText)}`;
+      this.secrets.check('a line of a log', line);
+      this.history.say(line);
     };
     const logger: Logger = {
       debug: say,

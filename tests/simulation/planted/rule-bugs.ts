@@ -1,4 +1,4 @@
-import { type CubeError, isCubeError } from '../../../src/errors/cube-error.ts';
+import { CubeError, isCubeError } from '../../../src/errors/cube-error.ts';
 import type { AttemptKey, Observation } from '../../../src/link/protocol.ts';
 import type { Manager } from '../../../src/manager/manager.ts';
 import type { InstanceSpec, InstanceStatus } from '../../../src/runtime/runtime.ts';
@@ -262,6 +262,24 @@ export const ruleBugs: readonly PlantedBug[] = [
         },
       };
     },
+  },
+  {
+    name: 'open book: a runtime repeats the environment when a start fails',
+    checks: ['secrets'],
+    seedCountMax: 20,
+    plant: () => ({
+      runtime: (runtime) =>
+        withMethods(runtime, {
+          start: async (spec, options) => {
+            try {
+              return await runtime.start(spec, options);
+            } catch (error) {
+              const words = `It could not be started with ${JSON.stringify(spec.spec.env)}.`;
+              throw isCubeError(error) ? new CubeError(error.code, words) : error;
+            }
+          },
+        }),
+    }),
   },
   {
     name: 'loose tongue: a refusal repeats the environment of the task',
