@@ -120,18 +120,38 @@ class SimulatedWorker {
 
   async *reports(after: number, signal: AbortSignal): AsyncGenerator<StreamItem> {
     let told = after;
-    while (!signal.aborted) {
-      yield this.#heartbeat();
-      const nextBeatAt = performance.now() + this.#heartbeatMs;
-      while (!signal.aborted && performance.now() < nextBeatAt) {
-        for (const report of this.#reports.filter(({ sequence }) => sequence > told)) {
-          told = report.sequence;
-          yield report;
+    let isBeatDue = true;
+    const wake = (): void => this.#wake();
+    const timer = setInterval(() => {
+      isBeatDue = true;
+      wake();
+    }, this.#heartbeatMs);
+    signal.addEventListener('abort', wake, { once: true });
+    try {
+      while (!signal.aborted) {
+        if (isBeatDue) {
+          isBeatDue = false;
+          yield this.#heartbeat();
         }
-        // More may have come while these were taken.
-        if (this.#sequence === told) await this.#news(nextBeatAt - performance.now(), signal);
+        for (let next = this.#after(told); next !== undefined; next = this.#after(told)) {
+          told = next.sequence;
+          yield next;
+        }
+        if (isBeatDue || this.#sequence > told || signal.aborted) continue;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
       }
+    } finally {
+      clearInterval(timer);
+      signal.removeEventListener('abort', wake);
     }
+  }
+
+  /** The report that follows a sequence; they are without gaps. */
+  #after(sequence: number): Report | undefined {
+    const [first] = this.#reports;
+    return first === undefined ? undefined : this.#reports[sequence + 1 - first.sequence];
   }
 
   #heartbeat(): StreamItem {
@@ -139,19 +159,5 @@ class SimulatedWorker {
     const time = timestamp(systemClock);
     const stats = { used, load: 0.5, taskCount: this.#running.size, time };
     return { type: 'heartbeat', stats, runtimes: this.facts.runtimes };
-  }
-
-  /** Resolves when there may be something to tell, or after `limitMs`. */
-  #news(limitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, Math.max(0, limitMs));
-      signal.addEventListener('abort', end, { once: true });
-      this.#wake = end;
-    });
   }
 }
