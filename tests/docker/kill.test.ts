@@ -48,7 +48,12 @@ describe('killing manager, worker and both at random', () => {
     // Eight clients submit while the killer is at work, and then two go on with short jobs.
     const stop = new AbortController();
     const killing = run.killUntil(stop.signal);
-    await withClients(8, submissions, (submission) => run.submit(submission));
+    await withClients(8, submissions, async (submission) => {
+      const looking = run.look(submission.id);
+      await run.submit(submission);
+      await looking;
+      await run.look(submission.id);
+    });
     const jobIds = new Set((await Promise.all([1, 2].map(() => submitJobs(run, notes)))).flat());
     stop.abort();
     await killing;
@@ -94,7 +99,12 @@ describe('killing manager, worker and both at random', () => {
     expect(after.map(({ id, status }) => `${id} ${status.runtimeId}`).sort()).toEqual(identities);
 
     // Everything can still be stopped, and nothing labelled is left running.
-    await withClients(8, submissions, async ({ id }) => void (await run.client.stop(id)));
+    await withClients(8, submissions, async ({ id }) => {
+      const looking = run.look(id);
+      await run.stop(id);
+      await looking;
+      await run.look(id);
+    });
     await eventually(
       'all tasks are stopped',
       async () => {
@@ -105,8 +115,10 @@ describe('killing manager, worker and both at random', () => {
     );
     const left = await docker.listContainers({ filters: { label: ['cube.task'] } });
     expect(left.filter(({ Labels }) => ids.has(Labels['cube.task'] ?? ''))).toEqual([]);
+    // No client was told what a single copy of the state could not have told.
+    expect(run.requests.violations()).toEqual([]);
     console.log(`killed ${run.killCount} times during ${all.length} tasks`);
-    tell({ kills: run.killCount });
+    tell({ kills: run.killCount, requests: run.requests.count });
     await removeContainers(docker, ids);
   }, 900_000);
 });

@@ -6,7 +6,9 @@ import {
   createCubeClient,
   type SubmissionInput,
 } from '../../src/client/cube-client.ts';
+import { isCubeError } from '../../src/errors/cube-error.ts';
 import { systemRandom } from '../../src/lib/random.ts';
+import { RequestHistory } from '../../src/simulation/linearizability/request-history.ts';
 import { CubeProcess, clientOf, freePorts } from './cube-process.ts';
 import { eventually } from './eventually.ts';
 
@@ -16,6 +18,8 @@ export class KillRun implements AsyncDisposable {
   readonly manager: CubeProcess;
   readonly worker: CubeProcess;
   readonly port: number;
+  /** All that was asked by the methods below, and what became of it. */
+  readonly requests: RequestHistory = new RequestHistory();
   killCount = 0;
 
   private constructor(directory: string, ports: readonly [number, number]) {
@@ -77,12 +81,11 @@ export class KillRun implements AsyncDisposable {
       `task ${submission.id} is acknowledged`,
       async () => {
         try {
-          await client.submit(submission);
+          await this.requests.submit(submission.id, () => client.submit(submission));
           return true;
         } catch (error) {
           // Whether it was taken is unknown; the same id makes asking again safe.
-          if (error instanceof Error && 'retryable' in error && error.retryable === true)
-            return false;
+          if (isRetryable(error)) return false;
           throw error;
         }
       },
@@ -90,9 +93,28 @@ export class KillRun implements AsyncDisposable {
     );
   }
 
+  /** Looks at a task once, whether it is there or not, and whether there is an answer or not. */
+  async look(id: string): Promise<void> {
+    const { client } = this;
+    try {
+      await this.requests.read(id, () => client.get(id));
+    } catch (error) {
+      if (!isRetryable(error) && !isCubeError(error, 'not-found')) throw error;
+    }
+  }
+
+  async stop(id: string): Promise<void> {
+    const { client } = this;
+    await this.requests.stop(id, () => client.stop(id));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.manager.end('SIGKILL'), this.worker.end('SIGKILL')]);
   }
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof Error && 'retryable' in error && error.retryable === true;
 }
 
 /** The starts that process tasks have noted by themselves: `task/attempt`, and their pid. */
