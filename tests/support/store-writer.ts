@@ -31,7 +31,18 @@ export interface WriterStage {
 }
 
 const plan: WriterPlan = JSON.parse(process.argv[2] ?? '');
-const say = (line: string): unknown => writeSync(1, `${line}\n`);
+/** At once, so that whoever kills this process has been told of all that it acknowledged. */
+function say(line: string): void {
+  const bytes = Buffer.from(`${line}\n`);
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(1, bytes, written);
+    } catch (error) {
+      // The pipe is full: its reader is busy.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    }
+  }
+}
 
 const open = () =>
   openSqliteStoreWith(
