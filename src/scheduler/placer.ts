@@ -34,6 +34,11 @@ export class Placer {
     return this.#columns.ledger;
   }
 
+  /** Gets ready after many changes, so that the next decision is as quick as any. */
+  prepare(): void {
+    this.#fast?.update();
+  }
+
   /** Decides on a task; `node` is absent in the placement when no node can take it. */
   decide(task: Task, lastNode: string | undefined): Placement {
     if (this.#fast !== undefined) return this.#fast.decide(task, lastNode);

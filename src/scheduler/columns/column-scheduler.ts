@@ -4,21 +4,20 @@ import type { Task } from '../../task/task.ts';
 import { BEST_COUNT_MAX } from '../decide.ts';
 import { pickAmongEquals } from '../pick-lowest.ts';
 import type { SchedulerName } from '../scheduler.ts';
-import { BlockedRows } from './blocked-rows.ts';
-import { type Demand, toDemand } from './demand.ts';
+import { toDemand } from './demand.ts';
 import { EpvmColumns } from './epvm-columns.ts';
 import { GreedyColumns } from './greedy-columns.ts';
+import { HeldPorts } from './held-ports.ts';
+import type { Judgement } from './judge-row.ts';
 import type { NodeColumns } from './node-columns.ts';
 import { groupRejections } from './rejection-groups.ts';
-import { scan } from './scan.ts';
+import { Scan } from './scan.ts';
 import type { ScoreColumns } from './score-columns.ts';
-import { Selection } from './selection.ts';
-import type { Standing } from './standing.ts';
 import { Standings } from './standings.ts';
 import { Tally } from './tally.ts';
 import type { TaskClass } from './task-class.ts';
 import { type ClassLimits, TaskClasses } from './task-classes.ts';
-import { fillTurns, takeTurns } from './turns.ts';
+import { TurnColumns, takeTurns } from './turn-columns.ts';
 
 /** The best rows, the chosen one first, with their scores; and who was refused. */
 interface Outcome {
@@ -28,13 +27,11 @@ interface Outcome {
   readonly rejected: Placement['rejected'];
 }
 
-/** How each policy scores over columns; nothing where nodes take turns. */
-const scoresOf: Readonly<
-  Record<SchedulerName, (columns: NodeColumns) => ScoreColumns | undefined>
-> = {
+/** How each policy scores over columns. */
+const scoresOf: Readonly<Record<SchedulerName, (columns: NodeColumns) => ScoreColumns>> = {
   epvm: (columns) => new EpvmColumns(columns),
   greedy: (columns) => new GreedyColumns(columns),
-  roundrobin: () => undefined,
+  roundrobin: (columns) => new TurnColumns(columns),
 };
 
 /**
@@ -45,13 +42,11 @@ const scoresOf: Readonly<
 export class ColumnScheduler {
   readonly #name: SchedulerName;
   readonly #columns: NodeColumns;
-  readonly #scores: ScoreColumns | undefined;
+  readonly #scores: ScoreColumns;
   readonly #standings: Standings;
   readonly #classes: TaskClasses;
-  readonly #blocked: BlockedRows;
-  readonly #selection = new Selection();
-  readonly #tally: Tally;
-  #scratch = new Float64Array(0);
+  readonly #held: HeldPorts;
+  readonly #found: Scan;
 
   constructor(name: SchedulerName, columns: NodeColumns, limits?: ClassLimits) {
     this.#name = name;
@@ -59,23 +54,24 @@ export class ColumnScheduler {
     this.#scores = scoresOf[name](columns);
     this.#standings = new Standings(columns);
     this.#classes = new TaskClasses(columns, this.#scores, limits);
-    this.#blocked = new BlockedRows(columns);
-    this.#tally = new Tally(columns);
+    this.#held = new HeldPorts(columns);
+    this.#found = new Scan(new Tally(columns), this.#scores);
   }
 
   /** The decision on the task as the ledger is now. `lastNode`: of the latest placement. */
   decide(task: Task, lastNode: string | undefined): Placement {
-    this.#columns.update();
-    this.#scores?.update();
+    this.update();
     const demand = toDemand(task);
-    const standing = this.#standings.get(demand);
+    const on = { demand, columns: this.#columns, standing: this.#standings.get(demand) };
     const first = lastNode === undefined ? 0 : this.#columns.rowAfter(lastNode);
-    const known = this.#classes.find(demand, standing);
-    const outcome =
-      known === undefined
-        ? this.#scan(demand, standing, first)
-        : this.#ask(known, { demand, standing, first });
-    return this.#toPlacement(outcome);
+    const known = this.#classes.find(on);
+    return this.#toPlacement(known === undefined ? this.#scan(on, first) : ask(known, on, first));
+  }
+
+  /** Takes in what the ledger was told, so that the next decision need not. */
+  update(): void {
+    this.#columns.update();
+    this.#scores.update();
   }
 
   #toPlacement({ feasibleCount, rows, scores, rejected }: Outcome): Placement {
@@ -95,59 +91,43 @@ export class ColumnScheduler {
     return { ...summary, node: chosen.node, best };
   }
 
-  #scan(demand: Demand, standing: Standing, first: number): Outcome {
-    const columns = this.#columns;
-    if (this.#scratch.length !== columns.rowCount) {
-      this.#scratch = new Float64Array(columns.rowCount);
-    }
-    const scores = this.#scratch;
-    if (this.#scores === undefined) fillTurns(scores, first);
-    else {
-      this.#scores.begin(demand.scored);
-      this.#scores.fill(scores);
-    }
-    const blocked = this.#blocked.count(demand, standing);
-    const selection = this.#selection;
-    const tally = this.#tally;
-    const feasibleCount = scan(demand, { columns, standing, blocked, scores, selection, tally });
-    const { counts } = tally;
+  #scan(on: Judgement, first: number): Outcome {
+    const scores = this.#scores;
+    const found = this.#found;
+    scores.begin(on.demand.scored, first);
+    const held = this.#held.count(on.demand);
+    found.run(on, held);
+    const { feasibleCount, equalCount, best, tally } = found;
     const findNearest = (code: number): number => tally.findNearest(code) ?? -1;
-    const rejected = groupRejections({ demand, columns, standing, counts, findNearest });
-    const best = [...selection.rows.subarray(0, selection.count)];
-    const rows =
-      selection.equalCount < 2
-        ? best
-        : withChosen(best, selection.equal(pickAmongEquals(demand.task, selection.equalCount)));
+    const rejected = groupRejections({ ...on, counts: tally.counts, findNearest });
+    const lowest = [...best.rows.subarray(0, best.count)];
+    const chosen =
+      equalCount < 2
+        ? undefined
+        : found.findEqual(pickAmongEquals(on.demand.task, equalCount), on, held);
+    const rows = chosen === undefined ? lowest : withChosen(lowest, chosen);
     return {
       feasibleCount,
       rows,
-      scores: rows.map((row, turn) => (this.#scores === undefined ? turn : (scores[row] ?? 0))),
+      scores: rows.map((row, turn) => (scores.isByTurn ? turn : scores.scoreOf(row))),
       rejected,
     };
   }
+}
 
-  #ask(
-    known: TaskClass,
-    context: { readonly demand: Demand; readonly standing: Standing; readonly first: number },
-  ): Outcome {
-    const { demand, standing, first } = context;
-    const { tree, tally, feasibleCount } = known;
-    const rejected = groupRejections({
-      demand,
-      standing,
-      columns: this.#columns,
-      counts: tally.counts,
-      findNearest: (code) => known.findNearest(code),
-    });
-    if (feasibleCount === 0) return { feasibleCount, rows: [], scores: [], rejected };
-    if (this.#scores === undefined) {
-      const rows = takeTurns(tree, first, BEST_COUNT_MAX);
-      return { feasibleCount, rows, scores: rows.map((_, turn) => turn), rejected };
-    }
-    const chosen = tree.placeOfLowest(pickAmongEquals(demand.task, tree.lowestCount));
-    const rows = withChosen(tree.lowestPlaces(BEST_COUNT_MAX), chosen);
-    return { feasibleCount, rows, scores: rows.map((row) => tree.get(row)), rejected };
+/** What the class of the task knows. */
+function ask(known: TaskClass, on: Judgement, first: number): Outcome {
+  const { tree, tally, feasibleCount } = known;
+  const findNearest = (code: number): number => known.findNearest(code);
+  const rejected = groupRejections({ ...on, counts: tally.counts, findNearest });
+  if (feasibleCount === 0) return { feasibleCount, rows: [], scores: [], rejected };
+  if (known.isByTurn) {
+    const rows = takeTurns(tree, first, BEST_COUNT_MAX);
+    return { feasibleCount, rows, scores: rows.map((_, turn) => turn), rejected };
   }
+  const chosen = tree.placeOfLowest(pickAmongEquals(on.demand.task, tree.lowestCount));
+  const rows = withChosen(tree.lowestPlaces(BEST_COUNT_MAX), chosen);
+  return { feasibleCount, rows, scores: rows.map((row) => tree.get(row)), rejected };
 }
 
 /** The chosen row, then the others. */

@@ -4,6 +4,7 @@ import { capacityMilliCores } from '../milli-cores.ts';
 import { defaultRequest, fractionInUse } from '../utilisation.ts';
 import { ChangeLog } from './change-log.ts';
 import { NodeSizes } from './node-sizes.ts';
+import { BLOCK_BITS, blockCount, isEvenIn, leastOf, MIXED } from './row-blocks.ts';
 
 const noColumn: Float64Array = new Float64Array(0);
 
@@ -34,6 +35,15 @@ export class NodeColumns implements LedgerWatcher {
   usedDisk: Float64Array = noColumn;
   /** The capacity of a node, as its place in `sizes`. */
   sizeOf: Int32Array = new Int32Array(0);
+  /** Of each block: the least of those columns, and the one size of its nodes or `MIXED`. */
+  leastCpu: Float64Array = noColumn;
+  leastMemory: Float64Array = noColumn;
+  leastDisk: Float64Array = noColumn;
+  leastUsedCpu: Float64Array = noColumn;
+  leastUsedMemory: Float64Array = noColumn;
+  sizeIn: Int32Array = new Int32Array(0);
+  /** Of each block: 1 where all its nodes are of one size and equally full. */
+  isEven: Uint8Array = new Uint8Array(0);
   #nodes: Node[] = [];
   readonly #sizes = new NodeSizes();
   readonly #rows = new Map<string, number>();
@@ -97,10 +107,8 @@ export class NodeColumns implements LedgerWatcher {
   #layOut(): void {
     this.#nodes = [...this.ledger.nodes()];
     const count = this.#nodes.length;
-    const column = (): Float64Array => new Float64Array(count);
-    [this.freeCpu, this.freeMemory, this.freeDisk] = [column(), column(), column()];
-    [this.usedCpu, this.usedMemory, this.usedDisk] = [column(), column(), column()];
-    this.sizeOf = new Int32Array(count);
+    const blocks = blockCount(count);
+    this.#allocate(count, blocks);
     this.changes = new ChangeLog(count);
     this.nodeChanges = new ChangeLog(count);
     this.layout += 1;
@@ -113,7 +121,20 @@ export class NodeColumns implements LedgerWatcher {
       this.sizeOf[row] = this.#sizes.placeOf(node.capacity);
       this.#write(row, node);
     }
+    for (let block = 0; block < blocks; block += 1) this.#settle(block);
     this.#isSetChanged = false;
+  }
+
+  #allocate(rows: number, blocks: number): void {
+    const column = (): Float64Array => new Float64Array(rows);
+    [this.freeCpu, this.freeMemory, this.freeDisk] = [column(), column(), column()];
+    [this.usedCpu, this.usedMemory, this.usedDisk] = [column(), column(), column()];
+    const least = (): Float64Array => new Float64Array(blocks);
+    [this.leastCpu, this.leastMemory, this.leastDisk] = [least(), least(), least()];
+    [this.leastUsedCpu, this.leastUsedMemory] = [least(), least()];
+    this.sizeOf = new Int32Array(rows);
+    this.sizeIn = new Int32Array(blocks);
+    this.isEven = new Uint8Array(blocks);
   }
 
   #rewriteChanged(): void {
@@ -132,8 +153,25 @@ export class NodeColumns implements LedgerWatcher {
       const node = row === undefined ? undefined : this.#nodes[row];
       if (row === undefined || node === undefined) continue;
       this.#write(row, node);
+      this.#settle(row >> BLOCK_BITS);
       this.changes.add(row);
     }
+  }
+
+  #settle(block: number): void {
+    this.leastCpu[block] = leastOf(this.freeCpu, block);
+    this.leastMemory[block] = leastOf(this.freeMemory, block);
+    this.leastDisk[block] = leastOf(this.freeDisk, block);
+    this.leastUsedCpu[block] = leastOf(this.usedCpu, block);
+    this.leastUsedMemory[block] = leastOf(this.usedMemory, block);
+    const isOneSize = isEvenIn(this.sizeOf, block);
+    this.sizeIn[block] = isOneSize ? (this.sizeOf[block << BLOCK_BITS] ?? MIXED) : MIXED;
+    const isEven =
+      isOneSize &&
+      isEvenIn(this.usedCpu, block) &&
+      isEvenIn(this.usedMemory, block) &&
+      isEvenIn(this.usedDisk, block);
+    this.isEven[block] = Number(isEven);
   }
 
   #write(row: number, { name, capacity, observed }: Node): void {

@@ -8,14 +8,9 @@ import {
 import type { Filter } from '../filters/filter.ts';
 import { portFilter } from '../filters/ports.ts';
 import { cpuFilter, diskFilter, memoryFilter } from '../filters/resources.ts';
-import type { Demand } from './demand.ts';
-import type { NodeColumns } from './node-columns.ts';
-import type { Standing } from './standing.ts';
+import type { Judgement } from './judge-row.ts';
 
-export interface RejectionParts {
-  readonly demand: Demand;
-  readonly columns: NodeColumns;
-  readonly standing: Standing;
+export interface RejectionParts extends Judgement {
   /** How many rows are refused for each code. */
   readonly counts: Int32Array;
   readonly findNearest: (code: number) => number;

@@ -1,58 +1,133 @@
-import type { Demand } from './demand.ts';
-import type { NodeColumns } from './node-columns.ts';
-import type { Selection } from './selection.ts';
-import { codeBit, type Standing } from './standing.ts';
+import { codesIn, type Judgement, judgeRow, reasonCountIn } from './judge-row.ts';
+import { BLOCK_ROWS, blockCount } from './row-blocks.ts';
+import type { ScoreColumns } from './score-columns.ts';
+import { Selection } from './selection.ts';
 import type { Tally } from './tally.ts';
 
-export const CPU_SHORT: number = codeBit('cpu-short');
-export const MEMORY_SHORT: number = codeBit('memory-short');
-export const DISK_SHORT: number = codeBit('disk-short');
-export const PORT_TAKEN: number = codeBit('port-taken');
-
-/** What a scan reads, and where it writes what it finds. */
-export interface ScanParts {
-  readonly columns: NodeColumns;
-  readonly standing: Standing;
-  /** For each row the number of reasons against it, apart from what is short. */
-  readonly blocked: Uint16Array;
-  readonly scores: Float64Array;
-  readonly selection: Selection;
-  readonly tally: Tally;
-}
-
 /**
- * Judges every row for one task in a single pass: the rows that can take it go to the selection
- * with their scores, the others to the tally with their reasons.
+ * Judges every row for one task in a single pass, keeping the rows with the lowest scores and
+ * counting those that are refused with their reasons.
  *
- * @returns how many rows can take it.
+ * A block in which every row can take the task is counted at a glance, and passed over when even
+ * the bound on its scores is above what is still of interest (branch and bound).
+ *
+ * One scan serves any number of tasks, one after the other.
  */
-export function scan(demand: Demand, parts: ScanParts): number {
-  const { columns, standing, blocked, scores, selection, tally } = parts;
-  const { rowCount, freeCpu, freeMemory, freeDisk } = columns;
-  const { codes } = standing;
-  const { cpu, memory, disk } = demand;
-  selection.begin(rowCount);
-  tally.begin(demand);
-  let feasibleCount = 0;
-  for (let row = 0; row < rowCount; row += 1) {
-    const reasonCount = blocked[row] ?? 0;
-    const hasCpu = (freeCpu[row] ?? 0) >= cpu;
-    const hasMemory = (freeMemory[row] ?? 0) >= memory;
-    const hasDisk = (freeDisk[row] ?? 0) >= disk;
-    if (reasonCount === 0 && hasCpu && hasMemory && hasDisk) {
-      feasibleCount += 1;
-      const score = scores[row] ?? 0;
-      if (score <= selection.bar) selection.take(row, score);
-      continue;
-    }
-    const held = reasonCount - (standing.reasonCounts[row] ?? 0);
-    let refusedFor = codes[row] ?? 0;
-    if (!hasCpu) refusedFor |= CPU_SHORT;
-    if (!hasMemory) refusedFor |= MEMORY_SHORT;
-    if (!hasDisk) refusedFor |= DISK_SHORT;
-    if (held > 0) refusedFor |= PORT_TAKEN;
-    const short = Number(!hasCpu) + Number(!hasMemory) + Number(!hasDisk);
-    tally.add(row, refusedFor, reasonCount + short);
+export class Scan {
+  readonly #scores: ScoreColumns;
+  readonly best = new Selection();
+  readonly tally: Tally;
+  /** How many rows can take the task. */
+  feasibleCount = 0;
+  /** How many of them share the lowest score. */
+  equalCount = 0;
+  /** How many those are in each block, as far as `#firstEqual` and after. */
+  #equalsIn = new Int32Array(0);
+  #firstEqual = 0;
+  #bounds = new Float64Array(0);
+  readonly #blockScores = new Float64Array(BLOCK_ROWS);
+
+  constructor(tally: Tally, scores: ScoreColumns) {
+    this.tally = tally;
+    this.#scores = scores;
   }
-  return feasibleCount;
+
+  /**
+   * @param held how many ports of the task are held in each row; undefined where it asks for none.
+   */
+  run(on: Judgement, held: Uint8Array | undefined): void {
+    const { demand, columns, standing } = on;
+    const { rowCount, leastCpu, leastMemory, leastDisk, isEven } = columns;
+    const { blockedIn } = standing;
+    const { cpu, memory, disk } = demand;
+    const { best, tally } = this;
+    const scores = this.#scores;
+    const blockScores = this.#blockScores;
+    const blocks = blockCount(rowCount);
+    if (this.#equalsIn.length !== blocks) {
+      this.#equalsIn = new Int32Array(blocks);
+      this.#bounds = new Float64Array(blocks);
+    }
+    const equalsIn = this.#equalsIn;
+    const bounds = this.#bounds;
+    scores.fillBounds(bounds);
+    best.clear();
+    tally.begin(demand);
+    let bar = Number.POSITIVE_INFINITY;
+    let lowest = Number.POSITIVE_INFINITY;
+    let equalCount = 0;
+    let feasibleCount = 0;
+    for (let block = 0; block < blocks; block += 1) {
+      const start = block * BLOCK_ROWS;
+      const end = Math.min(start + BLOCK_ROWS, rowCount);
+      const isOpen =
+        blockedIn[block] === 0 &&
+        held === undefined &&
+        (leastCpu[block] ?? 0) >= cpu &&
+        (leastMemory[block] ?? 0) >= memory &&
+        (leastDisk[block] ?? 0) >= disk;
+      equalsIn[block] = 0;
+      if (isOpen) {
+        feasibleCount += end - start;
+        if ((bounds[block] ?? 0) > bar) continue;
+      }
+      if (isOpen && lowest === bar && isEven[block] === 1) {
+        // The best few are found, and all that is left to do is to count their equals: in a
+        // cluster that is empty yet, block by block.
+        const score = scores.scoreOf(start);
+        if (score > lowest) continue;
+        if (score === lowest) {
+          equalsIn[block] = end - start;
+          equalCount += end - start;
+          continue;
+        }
+      }
+      const least = scores.fill(block, blockScores);
+      if (isOpen && least > bar) continue;
+      let equals = 0;
+      for (let row = start; row < end; row += 1) {
+        const verdict = isOpen ? 0 : judgeRow(row, on, held?.[row] ?? 0);
+        if (verdict !== 0) {
+          tally.add(row, codesIn(verdict), reasonCountIn(verdict));
+          continue;
+        }
+        if (!isOpen) feasibleCount += 1;
+        const score = blockScores[row - start] ?? 0;
+        if (score > bar) continue;
+        if (score < lowest) {
+          lowest = score;
+          equalCount = 0;
+          equals = 0;
+          this.#firstEqual = block;
+        }
+        if (score === lowest) equals += 1;
+        if (score >= bar) continue;
+        best.take(row, score);
+        bar = best.bar;
+      }
+      equalsIn[block] = equals;
+      equalCount += equals;
+    }
+    this.feasibleCount = feasibleCount;
+    this.equalCount = equalCount;
+  }
+
+  /** One of the rows that share the lowest score, counted from 0 in their order. */
+  findEqual(index: number, on: Judgement, held: Uint8Array | undefined): number | undefined {
+    const lowest = this.best.scores[0] ?? Number.NaN;
+    let left = index;
+    let block = this.#firstEqual;
+    while (left >= (this.#equalsIn[block] ?? Number.POSITIVE_INFINITY)) {
+      left -= this.#equalsIn[block] ?? 0;
+      block += 1;
+    }
+    const start = block * BLOCK_ROWS;
+    for (let row = start; row < start + BLOCK_ROWS && row < on.columns.rowCount; row += 1) {
+      if (this.#scores.scoreOf(row) !== lowest) continue;
+      if (judgeRow(row, on, held?.[row] ?? 0) !== 0) continue;
+      if (left === 0) return row;
+      left -= 1;
+    }
+    return undefined;
+  }
 }

@@ -9,6 +9,7 @@ import { livenessFilter } from '../filters/liveness.ts';
 import { runtimeFilter } from '../filters/runtime.ts';
 import type { NodeSnapshot } from '../scheduler.ts';
 import type { NodeColumns } from './node-columns.ts';
+import { BLOCK_BITS, blockCount } from './row-blocks.ts';
 
 /** The bit of a code in a set of codes. */
 export function codeBit(code: RejectionCode): number {
@@ -29,6 +30,8 @@ export class Standing {
   #position = 0;
   /** How many reasons there are against each node. */
   reasonCounts: Uint16Array = new Uint16Array(0);
+  /** How many rows of each block there is any reason against. */
+  blockedIn: Uint8Array = new Uint8Array(0);
   /** Their codes, as a set of bits. */
   codes: Uint16Array = new Uint16Array(0);
   readonly #told = new Map<RejectionCode, ToldRejection>();
@@ -47,6 +50,7 @@ export class Standing {
     if (this.#layout !== layout || !nodeChanges.reaches(this.#position)) {
       this.reasonCounts = new Uint16Array(rowCount);
       this.codes = new Uint16Array(rowCount);
+      this.blockedIn = new Uint8Array(blockCount(rowCount));
       for (let row = 0; row < rowCount; row += 1) this.#judge(row);
       this.#layout = layout;
     } else {
@@ -88,6 +92,9 @@ export class Standing {
       count += 1;
       codes |= UNMET;
     }
+    const block = row >> BLOCK_BITS;
+    const wasBlocked = (this.reasonCounts[row] ?? 0) > 0;
+    this.blockedIn[block] = (this.blockedIn[block] ?? 0) + Number(count > 0) - Number(wasBlocked);
     this.reasonCounts[row] = count;
     this.codes[row] = codes;
   }

@@ -1,17 +1,7 @@
-import type { Demand } from './demand.ts';
+import { codesIn, type Judgement, judgeRow, reasonCountIn } from './judge-row.ts';
 import { MinTree } from './min-tree.ts';
-import type { NodeColumns } from './node-columns.ts';
-import { CPU_SHORT, DISK_SHORT, MEMORY_SHORT, PORT_TAKEN } from './scan.ts';
 import type { ScoreColumns } from './score-columns.ts';
-import type { Standing } from './standing.ts';
 import { Tally } from './tally.ts';
-
-export interface TaskClassParts {
-  readonly columns: NodeColumns;
-  readonly standing: Standing;
-  /** Absent where all rows that can take a task are equally good, but for their turn. */
-  readonly scores: ScoreColumns | undefined;
-}
 
 /**
  * What is the same for all tasks that ask for the same: the verdict on every row, and the scores
@@ -21,8 +11,8 @@ export interface TaskClassParts {
  * 2015, section 3.4.)
  */
 export class TaskClass {
-  readonly #demand: Demand;
-  readonly #parts: TaskClassParts;
+  readonly #on: Judgement;
+  readonly #scores: ScoreColumns;
   readonly tally: Tally;
   #tree = new MinTree(new Float64Array(0));
   #codes = new Uint16Array(0);
@@ -32,24 +22,28 @@ export class TaskClass {
   #position = 0;
   feasibleCount = 0;
 
-  constructor(demand: Demand, parts: TaskClassParts) {
-    this.#demand = demand;
-    this.#parts = parts;
-    this.tally = new Tally(parts.columns);
+  constructor(on: Judgement, scores: ScoreColumns) {
+    this.#on = on;
+    this.#scores = scores;
+    this.tally = new Tally(on.columns);
   }
 
-  /** The scores of the rows that can take the task. */
+  /** The scores of the rows that can take the task; where they take turns, all the same. */
   get tree(): MinTree {
     return this.#tree;
   }
 
+  get isByTurn(): boolean {
+    return this.#scores.isByTurn;
+  }
+
   /** Judges again what has changed since the last time, or every row where that is unknown. */
   update(): void {
-    const { columns, scores, standing } = this.#parts;
+    const { demand, columns, standing } = this.#on;
     const { changes, layout } = columns;
     standing.update();
-    scores?.begin(this.#demand.scored);
-    const isVoid = this.#layout !== layout || this.#version !== (scores?.version ?? 0);
+    this.#scores.begin(demand.scored, 0);
+    const isVoid = this.#layout !== layout || this.#version !== this.#scores.version;
     if (isVoid || !changes.reaches(this.#position)) this.#rebuild();
     else {
       for (let at = this.#position; at < changes.end; at += 1) this.#judgeAgain(changes.at(at));
@@ -70,13 +64,12 @@ export class TaskClass {
   }
 
   #rebuild(): void {
-    const { columns, scores } = this.#parts;
-    const { rowCount, layout } = columns;
+    const { rowCount, layout } = this.#on.columns;
     this.#layout = layout;
-    this.#version = scores?.version ?? 0;
+    this.#version = this.#scores.version;
     this.#codes = new Uint16Array(rowCount);
     this.#reasonCounts = new Uint16Array(rowCount);
-    this.tally.begin(this.#demand);
+    this.tally.begin(this.#on.demand);
     this.feasibleCount = 0;
     const values = new Float64Array(rowCount);
     for (let row = 0; row < rowCount; row += 1) values[row] = this.#judge(row);
@@ -92,28 +85,17 @@ export class TaskClass {
 
   /** Counts the row with its verdict. @returns its score; infinite when it is refused. */
   #judge(row: number): number {
-    const { columns, standing, scores } = this.#parts;
-    const { cpu, memory, disk, ports } = this.#demand;
-    let codes = standing.codes[row] ?? 0;
-    let reasonCount = standing.reasonCounts[row] ?? 0;
-    const refuse = (code: number, count: number): void => {
-      codes |= code;
-      reasonCount += count;
-    };
-    if ((columns.freeCpu[row] ?? 0) < cpu) refuse(CPU_SHORT, 1);
-    if ((columns.freeMemory[row] ?? 0) < memory) refuse(MEMORY_SHORT, 1);
-    if ((columns.freeDisk[row] ?? 0) < disk) refuse(DISK_SHORT, 1);
-    if (ports.length > 0) {
-      const held = columns.countHeld(row, ports);
-      if (held > 0) refuse(PORT_TAKEN, held);
-    }
-    this.#codes[row] = codes;
-    this.#reasonCounts[row] = reasonCount;
-    if (codes === 0) {
+    const { columns, demand } = this.#on;
+    const { ports } = demand;
+    const heldCount = ports.length === 0 ? 0 : columns.countHeld(row, ports);
+    const verdict = judgeRow(row, this.#on, heldCount);
+    this.#codes[row] = codesIn(verdict);
+    this.#reasonCounts[row] = reasonCountIn(verdict);
+    if (verdict === 0) {
       this.feasibleCount += 1;
-      return scores?.scoreOf(row) ?? 0;
+      return this.#scores.isByTurn ? 0 : this.#scores.scoreOf(row);
     }
-    this.tally.add(row, codes, reasonCount);
+    this.tally.add(row, codesIn(verdict), reasonCountIn(verdict));
     return Number.POSITIVE_INFINITY;
   }
 }

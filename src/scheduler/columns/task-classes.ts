@@ -1,7 +1,6 @@
-import type { Demand } from './demand.ts';
+import type { Judgement } from './judge-row.ts';
 import type { NodeColumns } from './node-columns.ts';
 import type { ScoreColumns } from './score-columns.ts';
-import type { Standing } from './standing.ts';
 import { TaskClass } from './task-class.ts';
 
 /** When a class is worth its keep. */
@@ -29,26 +28,22 @@ const SEEN_COUNT_MAX = 1000;
  */
 export class TaskClasses {
   readonly #columns: NodeColumns;
-  readonly #scores: ScoreColumns | undefined;
+  readonly #scores: ScoreColumns;
   readonly #limits: ClassLimits;
   readonly #classes = new Map<string, TaskClass>();
   /** The end of the log of changes when a task of that key was seen last. */
   readonly #seenAt = new Map<string, number>();
   #layout = -1;
 
-  constructor(
-    columns: NodeColumns,
-    scores: ScoreColumns | undefined,
-    limits: ClassLimits = defaultLimits,
-  ) {
+  constructor(columns: NodeColumns, scores: ScoreColumns, limits: ClassLimits = defaultLimits) {
     this.#columns = columns;
     this.#scores = scores;
     this.#limits = limits;
   }
 
   /** The class of the task, up to date; undefined when it is cheaper to scan. */
-  find(demand: Demand, standing: Standing): TaskClass | undefined {
-    const { rowCount, changes, layout } = this.#columns;
+  find(on: Judgement): TaskClass | undefined {
+    const { rowCount, changes, layout } = on.columns;
     const { rowCountMin, rowsPerChange } = this.#limits;
     if (rowCount < rowCountMin) return undefined;
     if (this.#layout !== layout) {
@@ -56,14 +51,13 @@ export class TaskClasses {
       this.#seenAt.clear();
       this.#layout = layout;
     }
-    const { key } = demand;
+    const { key } = on.demand;
     const seenAt = this.#seenAt.get(key);
     if (seenAt === undefined && this.#seenAt.size >= SEEN_COUNT_MAX) this.#seenAt.clear();
     this.#seenAt.set(key, changes.end);
     if (seenAt === undefined || changes.end - seenAt > rowCount / rowsPerChange) return undefined;
     const known = this.#classes.get(key);
-    const parts = { columns: this.#columns, standing, scores: this.#scores };
-    const found = known ?? new TaskClass(demand, parts);
+    const found = known ?? new TaskClass(on, this.#scores);
     if (known === undefined) this.#keep(key, found);
     found.update();
     return found;

@@ -15,8 +15,8 @@ import { GIB, makeNode, makeTask, placedOn } from '../../support/cluster.ts';
  * counts and the same words about those that were refused.
  */
 
-/** More than the ten below which E-PVM computes as for ten, and more than a decision records. */
-const nodeCount = 16;
+/** Several blocks of rows, and more than the ten below which E-PVM computes as for ten. */
+const nodeCount = 36;
 
 /** Unlike nodes, and some of which something is not known or wrong. */
 const oddFactsArbitrary: fc.Arbitrary<Partial<Node>> = fc
@@ -136,8 +136,8 @@ describe.each(schedulerNames)('%s over columns', (name) => {
     ['from its class where it is up to date', asItIs],
   ])('decides as the three phases do, %s', (_, limits) => {
     const setup = fc.record({
-      nodes: fc.array(factsArbitrary, { maxLength: nodeCount }),
-      steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 40 }),
+      nodes: fc.array(factsArbitrary, { maxLength: nodeCount, size: 'max' }),
+      steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 30 }),
     });
     fc.assert(
       fc.property(setup, ({ nodes, steps }) => {
@@ -158,7 +158,7 @@ describe.each(schedulerNames)('%s over columns', (name) => {
           if (step.kind === 'place' && plain.chosen !== undefined) told.place(task, plain.chosen);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 });
