@@ -10,7 +10,7 @@ import { storePart } from './parts/store.ts';
 import { submissionPart } from './parts/submission.ts';
 import { watchingPart } from './parts/watching.ts';
 import { judge, type Row } from './suite/judge.ts';
-import { measure } from './suite/measure.ts';
+import { describeGaps, measure } from './suite/measure.ts';
 import type { Part } from './suite/part.ts';
 import { describeMachine, mergeRows, readResults, writeResults } from './suite/results.ts';
 import { formatTable } from './suite/table.ts';
@@ -55,10 +55,8 @@ for (const part of chosen) {
     });
     rows.push(...judge(part, measured));
     remarks.push(...part.notes);
-    for (const { contender, message, isFailure } of measured.gaps) {
-      remarks.push(`${contender} ${isFailure ? 'failed' : 'skipped'}: ${message}`);
-      hasFailed ||= isFailure;
-    }
+    remarks.push(...describeGaps(measured.gaps).map((line) => `${part.name} ${line}`));
+    hasFailed ||= measured.gaps.some(({ isFailure }) => isFailure);
   } finally {
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -72,6 +72,8 @@ interface Runner {
   start(count: number): Promise<void>;
   replace(): Promise<void>;
   stop(): Promise<void>;
+  /** Ends what goes on beside the phase before; not measured. */
+  settle?(): Promise<void>;
   /** What is left of them goes; not measured. */
   remove?(): Promise<void>;
 }
@@ -148,13 +150,16 @@ async function timeOf(act: () => Promise<void>): Promise<number> {
 }
 
 async function runPhases(name: string, runner: Runner, count: number): Promise<Readings> {
-  const readings = {
-    [`${name} start ${count}`]: await timeOf(() => runner.start(count)),
-    [`${name} replace ${count}`]: await timeOf(() => runner.replace()),
-    [`${name} stop ${count}`]: await timeOf(() => runner.stop()),
-  };
+  const start = await timeOf(() => runner.start(count));
+  const replace = await timeOf(() => runner.replace());
+  await runner.settle?.();
+  const stop = await timeOf(() => runner.stop());
   await runner.remove?.();
-  return readings;
+  return {
+    [`${name} start ${count}`]: start,
+    [`${name} replace ${count}`]: replace,
+    [`${name} stop ${count}`]: stop,
+  };
 }
 
 async function open(directory: string): Promise<OpenPart> {

@@ -11,6 +11,8 @@ export class EnginePeer {
   readonly #docker: Docker;
   readonly #image: string;
   #running: readonly Docker.Container[] = [];
+  /** The removal of what was replaced, which may take its time. */
+  #removing: Promise<unknown> = Promise.resolve();
 
   constructor(docker: Docker, image: string) {
     this.#docker = docker;
@@ -38,8 +40,8 @@ export class EnginePeer {
         }),
       ),
     );
-    // Not part of it: what is left of the old ones may be removed at leisure.
-    void Promise.all(old.map((container) => limit(() => container.remove({ force: true }))));
+    this.#removing = this.#removeAll(old);
+    this.#removing.catch(() => undefined);
   }
 
   async stop(): Promise<void> {
@@ -47,12 +49,22 @@ export class EnginePeer {
     await Promise.all(this.#running.map((container) => limit(() => container.stop())));
   }
 
+  /** Waits for the removal of what was replaced. */
+  async settle(): Promise<void> {
+    await this.#removing;
+  }
+
   async remove(): Promise<void> {
+    await this.#removing;
+    await this.#removeAll(this.#running);
+    this.#running = [];
+  }
+
+  async #removeAll(containers: readonly Docker.Container[]): Promise<void> {
     const limit = pLimit(AT_A_TIME);
     await Promise.all(
-      this.#running.map((container) => limit(() => container.remove({ force: true }))),
+      containers.map((container) => limit(() => container.remove({ force: true }))),
     );
-    this.#running = [];
   }
 
   async #startOne(): Promise<Docker.Container> {

@@ -88,3 +88,12 @@ function toGap(contender: Pick<Contender, 'name'>, error: unknown): Gap {
   const text = isFailure && error instanceof Error ? (error.stack ?? message) : message;
   return { contender: contender.name, message: text, isFailure };
 }
+
+/** What could not be measured, in a line for each reason: ten contenders may lack the same thing. */
+export function describeGaps(gaps: readonly Gap[]): readonly string[] {
+  const reasons = Map.groupBy(gaps, ({ message }) => message);
+  return [...reasons].map(([message, alike]) => {
+    const names = alike.map(({ contender }) => contender).join('; ');
+    return `${alike[0]?.isFailure === true ? 'failed' : 'skipped'}: ${message} (${names})`;
+  });
+}

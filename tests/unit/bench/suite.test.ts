@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { judge, type Row } from '../../../bench/suite/judge.ts';
-import { measure } from '../../../bench/suite/measure.ts';
+import { describeGaps, measure } from '../../../bench/suite/measure.ts';
 import { type Figure, type Part, type Trial, Unavailable } from '../../../bench/suite/part.ts';
 import {
   describeChange,
@@ -118,6 +118,15 @@ describe('a measurement', () => {
     await expect(measure(part, options)).rejects.toThrow('No trials.');
     expect(isDisposed).toBe(true);
   });
+});
+
+it('tells once what several contenders lack', () => {
+  const gap = { contender: 'a', message: 'No Go here.', isFailure: false };
+  const broken = { contender: 'c', message: 'It broke.', isFailure: true };
+  expect(describeGaps([gap, broken, { ...gap, contender: 'b' }])).toEqual([
+    'skipped: No Go here. (a; b)',
+    'failed: It broke. (c)',
+  ]);
 });
 
 describe('a figure', () => {
