@@ -63,11 +63,25 @@ export class KillRun implements AsyncDisposable {
     for (const victim of victims) victim.start();
   }
 
-  /** Kills again and again until `stop` says so. */
+  /**
+   * Kills again and again until `stop` says so: every second time as things start, whatever has
+   * come of that, and else at some moment of the work, however long the machine takes to get there.
+   */
   async killUntil(stop: AbortSignal): Promise<void> {
-    while (!stop.aborted) {
-      await pause(150 + systemRandom.next() * 600);
+    for (let turn = 0; !stop.aborted; turn += 1) {
+      if (turn % 2 === 0) await eventually('the manager serves', () => this.#isServing(), 60_000);
+      await pause(50 + systemRandom.next() * 500);
       if (!stop.aborted) await this.killOne();
+    }
+  }
+
+  async #isServing(): Promise<boolean> {
+    try {
+      await this.client.status();
+      return true;
+    } catch (error) {
+      if (isRetryable(error)) return false;
+      throw error;
     }
   }
 
