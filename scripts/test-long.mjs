@@ -94,10 +94,17 @@ async function runSeeds(title, count, first) {
   violations += failed > 0 || code === 0 ? failed : 1;
 }
 
+/** The same seeds must give the same histories on the newest Node there is. */
+async function compareVersions() {
+  const { code } = await run([join(root, 'scripts', 'compare-node-versions.mjs')]);
+  if (code !== 0) violations += 1;
+}
+
 await runTests();
 if (asked.length === 0) {
   await runSeeds('fixed seeds', FIXED_SEEDS, 1);
   await runSeeds('new seeds', newSeeds, firstNewSeed);
+  await compareVersions();
 }
 
 const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' });
