@@ -70,7 +70,7 @@ export class RealWorldGuard implements Disposable {
     return new Proxy(original, {
       get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
       construct: (target, values, newTarget) => {
-        if (values.length === 0) this.#onAsked('new Date()');
+        if (values.length === 0) this.#onAsked('new Date');
         return Reflect.construct(target, values, newTarget);
       },
     });
