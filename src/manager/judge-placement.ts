@@ -1,5 +1,4 @@
 import type { EventDraft } from '../event/event.ts';
-import { waitingReason } from '../scheduler/waiting-reason.ts';
 import { type Placement, rejectionCodes } from '../task/placement.ts';
 import type { Reason } from '../task/reason.ts';
 import type { Task } from '../task/task.ts';
@@ -39,8 +38,11 @@ export interface PlacementContext {
  * The event that says why a task waits; undefined when that has been said already. Numbers change
  * all the time, so only another set of reasons is news; the numbers of now are there on request.
  */
-export function waitingDraft(task: Task, placement: Placement): EventDraft | undefined {
-  const reason = waitingReason(placement);
+export function waitingDraft(
+  task: Task,
+  placement: Placement,
+  reason: Reason,
+): EventDraft | undefined {
   const said = task.status.reason;
   if (said !== undefined && isSameKind(said, reason)) return undefined;
   return {

@@ -6,12 +6,16 @@ import type { Node } from '../node/node.ts';
 import type { Ledger } from '../scheduler/ledger.ts';
 import { Placer } from '../scheduler/placer.ts';
 import type { ClusterSnapshot, Scheduler } from '../scheduler/scheduler.ts';
-import { isFinal, isPlaced, type Task } from '../task/task.ts';
+import { waitingReason } from '../scheduler/waiting-reason.ts';
+import type { Placement } from '../task/placement.ts';
+import type { Reason } from '../task/reason.ts';
+import { isPlaced, type Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 import type { Committer, Plan } from './committer.ts';
 import { placementDraft, waitingDraft } from './judge-placement.ts';
 import { type Trial, tryOut } from './try-out.ts';
+import { FULL_LOOK_MS, WaitingTasks } from './waiting-tasks.ts';
 
 export interface ScheduleLoopOptions {
   readonly state: ClusterState;
@@ -22,11 +26,14 @@ export interface ScheduleLoopOptions {
   readonly logger: Logger;
 }
 
-/** Decisions that are made durable together. */
-const BATCH = 500;
+/** Decisions that are made durable together, at most. */
+const BATCH = 1000;
 
-/** As a safety net every waiting task is looked at this often, in milliseconds. */
-const FULL_PASS_MS = 30_000;
+/**
+ * So long, in milliseconds, decisions are made without a pause: while these become durable,
+ * requests are served.
+ */
+const PLAN_MS_MAX = 20;
 
 /**
  * Gives waiting tasks a node: highest priority first, then the oldest. A task that no node can
@@ -37,20 +44,18 @@ export class ScheduleLoop {
   readonly #loop: Loop;
   readonly #placer: Placer;
   readonly #ledger: Ledger;
-  /** Grows whenever room or a node may have become available. */
-  #opportunity = 1;
-  /** The opportunity at which a task was refused last. */
-  readonly #refusedAt = new Map<string, number>();
+  readonly #waiting: WaitingTasks;
 
   constructor(options: ScheduleLoopOptions) {
     this.#options = options;
     this.#placer = new Placer(options.scheduler);
     this.#ledger = this.#placer.ledger;
+    this.#waiting = new WaitingTasks(options);
     this.#loop = new Loop({
       name: 'schedule',
       clock: options.clock,
       logger: options.logger,
-      intervalMs: FULL_PASS_MS,
+      intervalMs: FULL_LOOK_MS,
       pass: (signal) => this.#pass(signal),
     });
   }
@@ -71,12 +76,13 @@ export class ScheduleLoop {
   onPublished({ event, task, node }: AppliedEvent): void {
     if (task !== undefined) {
       const wasPlaced = event.before === 'scheduled' || event.before === 'running';
-      if (wasPlaced && !isPlaced(task)) this.#opportunity += 1;
+      if (wasPlaced && !isPlaced(task)) this.#waiting.noteOpportunity();
       this.#ledger.update(task);
-      if (isFinal(task) || isPlaced(task)) this.#refusedAt.delete(task.id);
+      // That it waits was found out here.
+      if (event.type !== 'task-waiting') this.#waiting.note(task);
     } else if (event.taskId !== undefined) {
       this.#ledger.release({ id: event.taskId });
-      this.#refusedAt.delete(event.taskId);
+      this.#waiting.forget(event.taskId);
     }
     if (node !== undefined) this.#onNode(node, event.type === 'node-observed');
     this.#loop.nudge();
@@ -96,40 +102,30 @@ export class ScheduleLoop {
   #onNode(node: Node, isOnlyObserved: boolean): void {
     this.#ledger.upsertNode(node);
     // Measured use only moves scores; it never makes a refused task fit.
-    if (!isOnlyObserved) this.#opportunity += 1;
+    if (!isOnlyObserved) this.#waiting.noteOpportunity();
   }
 
   async #pass(signal: AbortSignal): Promise<void> {
-    const opportunity = this.#opportunity;
-    const ready = this.#ready(opportunity);
-    for (let start = 0; start < ready.length && !signal.aborted; start += BATCH) {
-      await this.#place(ready.slice(start, start + BATCH), opportunity);
-    }
-  }
-
-  /** The tasks to look at now, in their order; arms the loop for those whose time will come. */
-  #ready(opportunity: number): readonly Task[] {
-    const { state, times } = this.#options;
-    const ready: Task[] = [];
-    let nextDueMs = Number.POSITIVE_INFINITY;
-    for (const id of state.waiting) {
-      const task = state.findTask(id);
-      if (task === undefined || this.#refusedAt.get(id) === opportunity) continue;
-      const dueInMs = times.dueInMs(id);
-      if (dueInMs > 0) nextDueMs = Math.min(nextDueMs, dueInMs);
-      else ready.push(task);
-    }
+    const { opportunity } = this.#waiting;
+    const ready = this.#waiting.look();
+    const { nextDueMs } = this.#waiting;
     if (Number.isFinite(nextDueMs)) this.#loop.nudgeAfter(nextDueMs);
-    return ready.sort(
-      (a, b) => b.spec.priority - a.spec.priority || a.createdRevision - b.createdRevision,
-    );
+    for (let start = 0; start < ready.length && !signal.aborted; ) {
+      start += await this.#place(ready.slice(start, start + BATCH), opportunity);
+    }
   }
 
-  async #place(tasks: readonly Task[], opportunity: number): Promise<void> {
+  /** @returns how many of the tasks, from the first on, there was time for. */
+  async #place(tasks: readonly Task[], opportunity: number): Promise<number> {
     const { committer, state } = this.#options;
     const refused: string[] = [];
+    let lookedAtCount = 0;
     try {
-      await committer.commit((view) => this.#plan(tasks, view, refused));
+      await committer.commit((view) => {
+        const { drafts, result } = this.#plan(tasks, view, refused);
+        lookedAtCount = result;
+        return { drafts, result };
+      });
     } catch (error) {
       // What was counted ahead of its commit is counted as it stands.
       for (const { id } of tasks) {
@@ -138,15 +134,22 @@ export class ScheduleLoop {
       }
       throw error;
     }
-    for (const id of refused) this.#refusedAt.set(id, opportunity);
+    for (const id of refused) this.#waiting.noteRefused(id, opportunity);
+    return lookedAtCount;
   }
 
-  #plan(tasks: readonly Task[], view: StateView, refused: string[]): Plan<undefined> {
+  /** Decides on the tasks in turn. @returns the events, and how many there was time for. */
+  #plan(tasks: readonly Task[], view: StateView, refused: string[]): Plan<number> {
     const { clock, state } = this.#options;
     const drafts: EventDraft[] = [];
     const time = timestamp(clock);
+    const startedAt = clock.monotonic();
+    const reasons = new Map<Placement, Reason>();
     let lastNode = state.lastNode;
+    let count = 0;
     for (const { id, revision } of tasks) {
+      if (count > 0 && clock.monotonic() - startedAt > PLAN_MS_MAX) break;
+      count += 1;
       const task = view.findTask(id);
       // It has changed since it was looked at; the change has its own wake-up.
       if (task === undefined || task.revision !== revision) continue;
@@ -156,7 +159,9 @@ export class ScheduleLoop {
       const placement = { ...decision, basis };
       if (chosen === undefined) {
         refused.push(id);
-        const waiting = waitingDraft(task, placement);
+        const reason = reasons.get(decision) ?? waitingReason(decision);
+        reasons.set(decision, reason);
+        const waiting = waitingDraft(task, placement, reason);
         if (waiting !== undefined) drafts.push(waiting);
       } else if (view.findNode(chosen) === state.findNode(chosen)) {
         this.#ledger.promise(task, chosen);
@@ -165,6 +170,6 @@ export class ScheduleLoop {
       }
       // Otherwise a change of the node is on its way to the disk; it wakes this loop again.
     }
-    return { drafts, result: undefined };
+    return { drafts, result: count };
   }
 }

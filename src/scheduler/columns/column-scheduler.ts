@@ -47,6 +47,9 @@ export class ColumnScheduler {
   readonly #classes: TaskClasses;
   readonly #held: HeldPorts;
   readonly #found: Scan;
+  /** What was refused since the latest change, by the key of its demand. */
+  readonly #refusals = new Map<string, Placement>();
+  #refusedAt = { layout: -1, position: -1 };
 
   constructor(name: SchedulerName, columns: NodeColumns, limits?: ClassLimits) {
     this.#name = name;
@@ -62,10 +65,25 @@ export class ColumnScheduler {
   decide(task: Task, lastNode: string | undefined): Placement {
     this.update();
     const demand = toDemand(task);
+    const refusal = this.#findRefusal(demand.key);
+    if (refusal !== undefined) return refusal;
     const on = { demand, columns: this.#columns, standing: this.#standings.get(demand) };
     const first = lastNode === undefined ? 0 : this.#columns.rowAfter(lastNode);
     const known = this.#classes.find(on);
-    return this.#toPlacement(known === undefined ? this.#scan(on, first) : ask(known, on, first));
+    const outcome = known === undefined ? this.#scan(on, first) : ask(known, on, first);
+    const placement = this.#toPlacement(outcome);
+    if (placement.node === undefined) this.#refusals.set(demand.key, placement);
+    return placement;
+  }
+
+  /** Nobody who was refused is asked about again, nor anyone equal, before something changes. */
+  #findRefusal(key: string): Placement | undefined {
+    const { layout, changes } = this.#columns;
+    if (this.#refusedAt.layout !== layout || this.#refusedAt.position !== changes.end) {
+      this.#refusals.clear();
+      this.#refusedAt = { layout, position: changes.end };
+    }
+    return this.#refusals.get(key);
   }
 
   /** Takes in what the ledger was told, so that the next decision need not. */
