@@ -21,6 +21,7 @@ export default defineConfig({
       project('simulation', ['tests/simulation/**/*.test.ts'], 60_000),
       project('conformance', ['tests/conformance/**/*.test.ts']),
       project('integration', ['tests/integration/**/*.test.ts'], 120_000),
+      project('browser', ['tests/browser/**/*.test.ts'], 60_000),
       project('docker', ['tests/docker/**/*.test.ts'], 120_000),
       project('strace', ['tests/strace/**/*.test.ts'], 300_000),
       project('faults', ['tests/faults/**/*.test.ts'], 120_000),

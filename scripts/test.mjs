@@ -58,6 +58,11 @@ const suites = [
   { project: 'conformance', can: true },
   { project: 'integration', can: process.platform === 'linux', need: 'a Linux machine' },
   {
+    project: 'browser',
+    can: process.platform === 'linux' && isOnPath('chromium'),
+    need: 'Chromium: apt-get install chromium',
+  },
+  {
     project: 'docker',
     can: hasDocker,
     need: 'a Docker Engine that answers, and busybox-static: apt-get install docker.io iptables busybox-static, then start dockerd',

@@ -9,7 +9,8 @@ export interface AttemptRow {
   readonly startedAt?: string;
   readonly endedAt?: string;
   readonly exitCode?: ExitCode;
-  readonly outcome?: 'completed' | 'failed';
+  /** Replaced: it made way for the next one, as was asked. */
+  readonly outcome?: 'completed' | 'failed' | 'replaced';
   readonly reason?: string;
 }
 
@@ -26,23 +27,15 @@ export function attemptsOf(events: readonly EventReply[]): readonly AttemptRow[]
   return [...attempts.values()].sort((a, b) => b.number - a.number);
 }
 
-function toldBy({ type, time, node, status, reason }: EventReply): Partial<AttemptRow> {
-  switch (type) {
-    case 'task-scheduled':
-      return { scheduledAt: time, ...(node === undefined ? {} : { node }) };
-    case 'task-started':
-      return { startedAt: status?.startedAt ?? time };
-    case 'task-completed':
-    case 'task-failed': {
-      const exitCode = status?.exitCode ?? undefined;
-      return {
-        outcome: type === 'task-completed' ? 'completed' : 'failed',
-        endedAt: status?.finishedAt ?? time,
-        ...(exitCode === undefined ? {} : { exitCode }),
-        ...(reason === undefined ? {} : { reason: reason.message }),
-      };
-    }
-    default:
-      return {};
-  }
+function toldBy({ type, time, node, after, status, reason }: EventReply): Partial<AttemptRow> {
+  if (type === 'task-scheduled') return { scheduledAt: time, ...(node && { node }) };
+  const isEnd = typeof status?.finishedAt === 'string';
+  if (!isEnd) return type === 'task-started' ? { startedAt: status?.startedAt ?? time } : {};
+  const { exitCode, finishedAt } = status;
+  return {
+    outcome: after === 'completed' || after === 'failed' ? after : 'replaced',
+    endedAt: finishedAt ?? time,
+    ...(exitCode !== undefined && exitCode !== null && { exitCode }),
+    ...(reason && { reason: reason.message }),
+  };
 }

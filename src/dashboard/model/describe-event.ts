@@ -17,6 +17,7 @@ const describers: Readonly<Record<string, Describe>> = {
   'task-health-changed': ({ status }) => `Health: ${status?.health ?? 'not known'}.`,
   'task-stop-requested': ({ actor }) => `To be stopped, says the ${actor}.`,
   'task-restart-requested': ({ actor }) => `To be started anew, says the ${actor}.`,
+  'task-displaced': (event) => ended('Made way for the next attempt', event),
   'task-completed': (event) => ended('Completed', event),
   'task-failed': (event) => ended('Failed', event),
   'task-pruned': () => 'Removed: it was kept for as long as was asked.',

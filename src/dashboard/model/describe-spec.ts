@@ -2,6 +2,7 @@ import type { HealthCheck } from '../../task/health-check.ts';
 import { formatBytes } from '../../task/quantity.ts';
 import type { RestartPolicy } from '../../task/restart-policy.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
+import { countOf } from './count-of.ts';
 
 /** When a task is started again, in words. */
 export function describeRestart({
@@ -31,7 +32,7 @@ export function describeHealthCheck(check: HealthCheck): string {
 /** What a task asks of a node, in words; empty where it asks for nothing. */
 export function describeRequest({ cpu, memory, disk }: TaskSpec): string {
   const parts = [
-    cpu === undefined ? undefined : `${cpu} cores`,
+    cpu === undefined ? undefined : countOf(cpu, 'core'),
     memory === undefined ? undefined : `${formatBytes(memory)} memory`,
     disk === undefined ? undefined : `${formatBytes(disk)} disk`,
   ];

@@ -43,6 +43,8 @@ export function linePath(
   const x = (at: number): number => ((at - first.at) / span) * box.width;
   const y = (value: number): number =>
     box.height - Math.min(1, value / Math.max(box.valueMax, Number.MIN_VALUE)) * box.height;
-  const steps = points.map(({ at, value }) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
+  // One value alone is a line too.
+  const shown = points.length === 1 ? [first, { ...first, at: first.at + 1 }] : points;
+  const steps = shown.map(({ at, value }) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
   return `M${steps.join('L')}`;
 }

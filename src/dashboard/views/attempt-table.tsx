@@ -18,12 +18,7 @@ export function AttemptTable({
         <ol class="attempts">
           {attempts.map((attempt) => (
             <li key={attempt.number}>
-              <strong>{attempt.number}</strong>{' '}
-              <StateBadge
-                state={
-                  attempt.outcome ?? (attempt.startedAt === undefined ? 'scheduled' : 'running')
-                }
-              />{' '}
+              <strong>{attempt.number}</strong> <Outcome attempt={attempt} />{' '}
               {attempt.node === undefined ? '' : `on ${attempt.node}`}
               {attempt.startedAt === undefined ? '' : `, from ${formatMoment(attempt.startedAt)}`}
               {attempt.endedAt === undefined ? '' : ` to ${formatMoment(attempt.endedAt)}`}
@@ -35,4 +30,10 @@ export function AttemptTable({
       )}
     </section>
   );
+}
+
+function Outcome({ attempt }: { readonly attempt: AttemptRow }): JSX.Element {
+  const { outcome, startedAt } = attempt;
+  if (outcome === 'replaced') return <span class="badge replaced">replaced</span>;
+  return <StateBadge state={outcome ?? (startedAt === undefined ? 'scheduled' : 'running')} />;
 }

@@ -15,7 +15,7 @@ import { StateBadge } from './state-badge.tsx';
 
 /** What runs where: nodes as columns, and their tasks as cubes in them. */
 export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element {
-  const { bar } = useDashboard();
+  const { at, bar } = useDashboard();
   const withCompleted = bar.address.value.query.get('completed') === 'shown';
   const nodes = copy.nodes.value;
   const rows = copy.tasks.rows.value;
@@ -39,7 +39,11 @@ export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Eleme
         </label>
       </div>
       {columns.length === 0 && (
-        <p class="empty">No node has joined. Start a worker: “cube worker --manager …”.</p>
+        <p class="empty">
+          {at.value === undefined
+            ? 'No node has joined. Start a worker: “cube worker --manager …”.'
+            : 'No node had joined by then.'}
+        </p>
       )}
       {waiting.tasks.length > 0 && (
         <Column column={waiting} largest={largest} cubeCountMax={cubeCountMax} />

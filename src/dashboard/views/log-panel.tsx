@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { countOf } from '../model/count-of.ts';
 import { formatClock } from '../model/format-time.ts';
 import { LogFeed, type ShownLine } from '../model/log-feed.ts';
 import { splitMatches } from '../model/plain-log-text.ts';
@@ -53,8 +54,8 @@ export function LogPanel(props: { readonly id: string; readonly hasRun: boolean 
         </label>
         <output class="muted">
           {needle === ''
-            ? `${kept.length.toLocaleString()} lines`
-            : `${matches.length.toLocaleString()} of ${kept.length.toLocaleString()} lines match`}
+            ? countOf(kept.length, 'line')
+            : `${matches.length.toLocaleString()} of ${countOf(kept.length, 'line')} match`}
           {hasRun && state.kind === 'following' && at.value === undefined ? ', following' : ''}
         </output>
       </div>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import type { NodeReply } from '../../link/replies.ts';
 import { formatBytes } from '../../task/quantity.ts';
+import { countOf } from '../model/count-of.ts';
 import { steerNode } from '../model/features.ts';
 import { formatMoment } from '../model/format-time.ts';
 import type { NodeSample } from '../model/node-samples.ts';
@@ -22,7 +23,7 @@ export function NodeCard(props: {
   const { capacity } = node;
   const points = (key: 'cpu' | 'memory'): { at: number; value: number }[] =>
     samples.map(({ timeMs, used }) => ({ at: timeMs, value: used[key] }));
-  const cores = (value: number): string => `${Math.round(value * 100) / 100} cores`;
+  const cores = (value: number): string => countOf(Math.round(value * 100) / 100, 'core');
   return (
     <section class="panel" aria-label={node.name}>
       <header class="column-head">
@@ -33,7 +34,7 @@ export function NodeCard(props: {
         {at.value === undefined && <NodeButtons node={node} />}
       </header>
       {node.draining && node.taskCount > 0 && (
-        <p class="banner">Draining: {node.taskCount} tasks are still to leave.</p>
+        <p class="banner">Draining: {countOf(node.taskCount, 'task')} still to leave.</p>
       )}
       <NodeUsage node={node} />
       <div class="sparks">

@@ -21,7 +21,7 @@ export function NodesPage(props: {
       </div>
       {nodes.length === 0 && (
         <p class="empty">
-          {name === undefined ? 'No node has joined.' : `There was no node ${name} then.`}
+          {name === undefined ? 'No node has joined.' : `There is no node ${name} at this moment.`}
         </p>
       )}
       <div class="node-cards">

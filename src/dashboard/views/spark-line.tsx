@@ -26,9 +26,7 @@ export function SparkLine({ title, points, valueMax, format }: SparkLineProps): 
         <strong>{title}</strong> <span class="muted">{words}</span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        {path !== '' && points.length > 1 && (
-          <path class="spark-area" d={`${path}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`} />
-        )}
+        {path !== '' && <path class="spark-area" d={`${path}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`} />}
         <path class="spark-line" d={path} />
       </svg>
     </figure>

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import { formatBytes } from '../../task/quantity.ts';
 import type { ClusterCopy } from '../model/cluster-copy.ts';
+import { countOf } from '../model/count-of.ts';
 import { formatMoment } from '../model/format-time.ts';
 import {
   parseSelection,
@@ -31,8 +32,8 @@ export function TasksPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element
         <h1>Tasks</h1>
         <output class="muted">
           {found.length === all.length
-            ? `${all.length.toLocaleString()} tasks`
-            : `${found.length.toLocaleString()} of ${all.length.toLocaleString()} tasks`}
+            ? countOf(all.length, 'task')
+            : `${found.length.toLocaleString()} of ${countOf(all.length, 'task')}`}
           {copy.isComplete.value ? '' : ', reading more …'}
         </output>
       </div>

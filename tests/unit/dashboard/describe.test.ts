@@ -35,6 +35,8 @@ describe('an event in words', () => {
   });
 });
 
+const endedAt = '2026-02-03T04:05:06.000Z';
+
 describe('the attempts of a task', () => {
   it('are told by its events, the newest first', () => {
     const events = [
@@ -45,13 +47,18 @@ describe('the attempts of a task', () => {
         type: 'task-failed',
         revision: 4,
         attempt: 1,
+        after: 'failed',
         reason: exited,
-        status: { exitCode: 3 },
+        status: { exitCode: 3, finishedAt: endedAt },
       }),
       eventReplyOf({ type: 'task-scheduled', revision: 5, attempt: 2, node: 'b' }),
+      eventReplyOf({ revision: 6, attempt: 2, after: 'pending', status: { finishedAt: endedAt } }),
+      eventReplyOf({ type: 'task-scheduled', revision: 7, attempt: 3, node: 'b' }),
+      eventReplyOf({ type: 'task-started', revision: 8, attempt: 3 }),
     ];
     expect(attemptsOf(events)).toMatchObject([
-      { number: 2, node: 'b' },
+      { number: 3, node: 'b', startedAt: events[0]?.time },
+      { number: 2, node: 'b', outcome: 'replaced', endedAt },
       { number: 1, node: 'a', outcome: 'failed', exitCode: 3, reason: exited.message },
     ]);
     expect(attemptsOf([])).toEqual([]);

@@ -37,6 +37,7 @@ describe("a node's use over time", () => {
       { at: 20, value: 8 },
     ];
     expect(linePath(points, box)).toBe('M0.0 10.0L50.0 5.0L100.0 0.0');
+    expect(linePath([{ at: 10, value: 2 }], box)).toBe('M0.0 5.0L100.0 5.0');
     expect(linePath([], box)).toBe('');
   });
 });

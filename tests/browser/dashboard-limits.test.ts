@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CubeError } from '../../src/errors/cube-error.ts';
+import type { HistoryService } from '../../src/http/manager-service.ts';
+import { type Browser, startBrowser } from '../support/browser.ts';
+import { ManyTasksService, serveDashboard } from '../support/served-dashboard.ts';
+
+// What a real manager would not let happen, or not soon: the dashboard over a service of the test.
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+});
+
+describe('the token', () => {
+  it('is asked for, kept in this tab alone, and forgotten when that is wanted', async () => {
+    const service = new ManyTasksService();
+    service.addTask('guarded');
+    await using served = await serveDashboard(service, { token: 'correct-horse-battery-staple' });
+    await using opened = await browser.open(`${served.url}/#/tasks`);
+    const { page } = opened;
+    await page.getByLabel('Token').fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('The manager does not take this token.').waitFor();
+    await page.getByLabel('Token').fill('correct-horse-battery-staple');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('link', { name: 'guarded' }).waitFor();
+    expect(page.url()).toBe(`${served.url}/#/tasks`);
+    await page.reload();
+    await page.getByRole('link', { name: 'guarded' }).waitFor();
+    expect(await page.evaluate(() => [localStorage.length, document.cookie])).toEqual([0, '']);
+    await using other = await browser.open(served.url);
+    await other.page.getByLabel('Token').waitFor();
+    await page.getByRole('button', { name: 'Forget token' }).click();
+    await page.getByLabel('Token').waitFor();
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+  });
+});
+
+describe('foreign text', () => {
+  it('is text, wherever it stands', async () => {
+    const attack = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
+    const service = new ManyTasksService();
+    service.addTask(attack);
+    // The client itself refuses a whole task that cannot be so called.
+    const { id } = service.addTask('decent', { note: attack, link: 'javascript:window.pwned=1' });
+    service.append({
+      type: 'task-waiting',
+      taskId: id,
+      node: attack,
+      reason: { code: 'no-node-fits', message: attack },
+    });
+    service.lines = [{ stream: 'stdout', text: `\u001b]8;;javascript:alert(1)\u0007${attack}` }];
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open(served.url);
+    const { page, complaints } = opened;
+    for (const hash of ['cluster', 'tasks', `tasks/${id}`, 'events', `tasks?q=${attack}`]) {
+      await page.goto(`${served.url}/#/${hash}`);
+      await page.getByText(attack).first().waitFor();
+      expect(await page.locator('main img, main script').count()).toBe(0);
+      expect(await page.evaluate(() => Reflect.get(window, 'pwned'))).toBeUndefined();
+    }
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe('a moment before the oldest event', () => {
+  it('is told to be gone, with the way back', async () => {
+    const service = new ForgetfulService();
+    service.addTask('present');
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open(`${served.url}/#/tasks?at=3`);
+    const { page } = opened;
+    await page.getByRole('alert').getByText('Events up to revision 7 are gone.').waitFor();
+    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByRole('link', { name: 'present' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+});
+
+/** A manager whose log has been pruned. */
+class ForgetfulService extends ManyTasksService {
+  override readonly history: HistoryService = {
+    ...new ManyTasksService().history,
+    listTasks: async () => {
+      throw new CubeError('pruned', 'Events up to revision 7 are gone.');
+    },
+  };
+}
+
+describe('a hundred thousand tasks', () => {
+  it('are read page by page and searched whole, with a few rows in the document', async () => {
+    const service = new ManyTasksService();
+    for (let number = 1; number <= 100_000; number += 1) service.addTask(`task-${number}`);
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open(`${served.url}/#/tasks`);
+    const { page } = opened;
+    await page.getByText('100,000 tasks', { exact: true }).waitFor({ timeout: 50_000 });
+    const rowCount = (): Promise<number> => page.locator('.task-row').count();
+    expect(await rowCount()).toBeLessThan(60);
+    const box = page.getByRole('region', { name: 'Tasks' });
+    await box.evaluate((element) => {
+      element.scrollTop = element.scrollHeight;
+    });
+    await page.getByRole('link', { name: 'task-1', exact: true }).waitFor();
+    expect(await rowCount()).toBeLessThan(60);
+    await page.getByRole('searchbox').fill('task-99999');
+    await page.getByText('1 of 100,000 tasks').waitFor();
+    await page.goto(`${served.url}/#/cluster`);
+    await page.getByText('100,000').waitFor();
+    expect(await page.locator('.cube').count()).toBeLessThanOrEqual(3000);
+  });
+});
+
+describe('a manager that goes away', () => {
+  it('is waited for, and what is shown is told to be old', async () => {
+    const service = new ManyTasksService();
+    service.addTask('survivor');
+    const first = await serveDashboard(service);
+    await using opened = await browser.open(`${first.url}/#/tasks`);
+    const { page } = opened;
+    await page.getByRole('link', { name: 'survivor' }).waitFor();
+    await first[Symbol.asyncDispose]();
+    await page.getByText(/connection lost/).waitFor();
+    expect(await page.getByRole('link', { name: 'survivor' }).count()).toBe(1);
+    await using _ = await serveDashboard(service, { port: first.port });
+    await page.getByText(/connection lost/).waitFor({ state: 'detached' });
+  });
+});
