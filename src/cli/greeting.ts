@@ -25,6 +25,11 @@ export function describeReach(url: string, settings: DaemonSettings): string {
   return `${url}  (whoever reaches ${settings.host} and has the token)`;
 }
 
+/** Where a browser shows what a manager has. */
+export function describeDashboard(url: string | undefined): readonly GreetingLine[] {
+  return url === undefined ? [] : [['Dashboard', `${url}  (in a browser)`]];
+}
+
 export function describeStore(settings: DaemonSettings): string {
   return settings.store === 'memory'
     ? 'memory: all is forgotten when Cube ends'

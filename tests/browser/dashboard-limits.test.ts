@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CubeError } from '../../src/errors/cube-error.ts';
 import type { HistoryService } from '../../src/http/manager-service.ts';
 import { type Browser, startBrowser } from '../support/browser.ts';
+import { makeNode } from '../support/cluster.ts';
 import { ManyTasksService, serveDashboard } from '../support/served-dashboard.ts';
 
 // What a real manager would not let happen, or not soon: the dashboard over a service of the test.
@@ -65,6 +66,25 @@ describe('foreign text', () => {
       expect(await page.evaluate(() => Reflect.get(window, 'pwned'))).toBeUndefined();
     }
     expect(complaints).toEqual([]);
+  });
+});
+
+describe('a silent node', () => {
+  it('has tasks of which nothing is known, and none that seem well', async () => {
+    const service = new ManyTasksService();
+    service.addTask('quiet');
+    const node = makeNode('node-1', { liveness: 'unreachable', livenessReason: 'It is silent.' });
+    service.nodes.push({ node, committed: node.capacity, taskCount: 1 });
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open(`${served.url}/#/cluster`);
+    const { page } = opened;
+    await page.getByText('unreachable').waitFor();
+    await page.getByRole('link', { name: 'quiet, unknown' }).waitFor();
+    expect(await page.locator('.cube.state-running').count()).toBe(0);
+    await page.getByRole('link', { name: 'Tasks' }).click();
+    await page.getByRole('row', { name: /quiet/ }).getByText('unknown').waitFor();
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    await page.getByText('It is silent.').waitFor();
   });
 });
 

@@ -88,6 +88,11 @@ describe('every page', () => {
     },
   );
 
+  it('is where "cube up" says that it is', () => {
+    const line = `Dashboard  http://127.0.0.1:${cube.port}/  (in a browser)`;
+    expect(cube.process.output).toContain(line);
+  });
+
   it('is where its address says, and says so where there is none', async () => {
     await using opened = await open('nothing/here');
     await opened.page.getByText('There is no such page.').waitFor();

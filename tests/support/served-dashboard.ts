@@ -1,6 +1,6 @@
 import { readDashboard } from '../../src/cli/read-dashboard.ts';
 import { createManagerServer } from '../../src/http/manager-server.ts';
-import type { TaskPage, TaskQuery } from '../../src/http/manager-service.ts';
+import type { NodeView, TaskPage, TaskQuery } from '../../src/http/manager-service.ts';
 import { noopLogger } from '../../src/lib/logger.ts';
 import type { Task } from '../../src/task/task.ts';
 import { FakeManagerService, TIME } from './fake-manager-service.ts';
@@ -8,7 +8,12 @@ import { taskIdOf, taskReplyOf } from './task-replies.ts';
 
 /** A manager with as many tasks as wanted, called and labelled as no real one would let them be. */
 export class ManyTasksService extends FakeManagerService {
+  readonly nodes: NodeView[] = [];
   readonly #all: Task[] = [];
+
+  override listNodes(): readonly NodeView[] {
+    return this.nodes;
+  }
 
   /** Adds a task that runs, whatever its name is. */
   addTask(name: string, labels: Record<string, string> = {}): Task {

@@ -89,6 +89,7 @@ async function describe(
   const taskCount = Object.values(taskCounts).reduce((sum, count) => sum + count, 0);
   const greeting = words.formatGreeting(`The manager of Cube ${version} is up.`, [
     ['Manager', words.describeReach(manager.url, settings)],
+    ...words.describeDashboard(manager.dashboardUrl),
     ['Data', dataDir],
     ['Store', words.describeStore(settings)],
     ['Scheduler', scheduler],

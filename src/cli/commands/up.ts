@@ -137,6 +137,7 @@ async function describeUp(io: CliIo, up: Up, flags: UpFlags): Promise<string> {
   const cube = commandName(io.environment);
   const greeting = words.formatGreeting(`Cube ${version} is up.`, [
     ['Manager', words.describeReach(up.manager.url, settings)],
+    ...words.describeDashboard(up.manager.dashboardUrl),
     ['Process', `${process.pid}`],
     ['Data', settings.dataDir],
     ['Store', words.describeStore(settings)],
