@@ -3,6 +3,7 @@ import { Ledger, type LedgerWatcher } from '../ledger.ts';
 import { capacityMilliCores } from '../milli-cores.ts';
 import { defaultRequest, fractionInUse } from '../utilisation.ts';
 import { ChangeLog } from './change-log.ts';
+import { LeastOfAll } from './least-of-all.ts';
 import { NodeSizes } from './node-sizes.ts';
 import { BLOCK_BITS, blockCount, isEvenIn, leastOf, MIXED } from './row-blocks.ts';
 
@@ -44,6 +45,9 @@ export class NodeColumns implements LedgerWatcher {
   sizeIn: Int32Array = new Int32Array(0);
   /** Of each block: 1 where all its nodes are of one size and equally full. */
   isEven: Uint8Array = new Uint8Array(0);
+  readonly #leastCpuOfAll = new LeastOfAll();
+  readonly #leastMemoryOfAll = new LeastOfAll();
+  readonly #leastDiskOfAll = new LeastOfAll();
   #nodes: Node[] = [];
   readonly #sizes = new NodeSizes();
   readonly #rows = new Map<string, number>();
@@ -78,6 +82,15 @@ export class NodeColumns implements LedgerWatcher {
 
   findRow(node: string): number | undefined {
     return this.#rows.get(node);
+  }
+
+  /** Whether so much is free on every node. */
+  isFreeEverywhere(wanted: Resources): boolean {
+    return (
+      this.#leastCpuOfAll.of(this.leastCpu) >= wanted.cpu &&
+      this.#leastMemoryOfAll.of(this.leastMemory) >= wanted.memory &&
+      this.#leastDiskOfAll.of(this.leastDisk) >= wanted.disk
+    );
   }
 
   /** How many of the ports are held on the node of that row. */
@@ -122,6 +135,9 @@ export class NodeColumns implements LedgerWatcher {
       this.#write(row, node);
     }
     for (let block = 0; block < blocks; block += 1) this.#settle(block);
+    this.#leastCpuOfAll.forget();
+    this.#leastMemoryOfAll.forget();
+    this.#leastDiskOfAll.forget();
     this.#isSetChanged = false;
   }
 
@@ -158,10 +174,22 @@ export class NodeColumns implements LedgerWatcher {
     }
   }
 
-  #settle(block: number): void {
+  #settleFree(block: number): void {
+    const [cpu, memory, disk] = [
+      this.leastCpu[block],
+      this.leastMemory[block],
+      this.leastDisk[block],
+    ];
     this.leastCpu[block] = leastOf(this.freeCpu, block);
     this.leastMemory[block] = leastOf(this.freeMemory, block);
     this.leastDisk[block] = leastOf(this.freeDisk, block);
+    this.#leastCpuOfAll.note(cpu ?? 0, this.leastCpu[block] ?? 0);
+    this.#leastMemoryOfAll.note(memory ?? 0, this.leastMemory[block] ?? 0);
+    this.#leastDiskOfAll.note(disk ?? 0, this.leastDisk[block] ?? 0);
+  }
+
+  #settle(block: number): void {
+    this.#settleFree(block);
     this.leastUsedCpu[block] = leastOf(this.usedCpu, block);
     this.leastUsedMemory[block] = leastOf(this.usedMemory, block);
     const isOneSize = isEvenIn(this.sizeOf, block);

@@ -49,8 +49,11 @@ export class Scan {
       this.#bounds = new Float64Array(blocks);
     }
     const equalsIn = this.#equalsIn;
+    equalsIn.fill(0);
     const bounds = this.#bounds;
     scores.fillBounds(bounds);
+    const isAllOpen =
+      held === undefined && standing.blockedCount === 0 && columns.isFreeEverywhere(demand);
     best.clear();
     tally.begin(demand);
     let bar = Number.POSITIVE_INFINITY;
@@ -61,12 +64,12 @@ export class Scan {
       const start = block * BLOCK_ROWS;
       const end = Math.min(start + BLOCK_ROWS, rowCount);
       const isOpen =
-        blockedIn[block] === 0 &&
-        held === undefined &&
-        (leastCpu[block] ?? 0) >= cpu &&
-        (leastMemory[block] ?? 0) >= memory &&
-        (leastDisk[block] ?? 0) >= disk;
-      equalsIn[block] = 0;
+        isAllOpen ||
+        (blockedIn[block] === 0 &&
+          held === undefined &&
+          (leastCpu[block] ?? 0) >= cpu &&
+          (leastMemory[block] ?? 0) >= memory &&
+          (leastDisk[block] ?? 0) >= disk);
       if (isOpen) {
         feasibleCount += end - start;
         if ((bounds[block] ?? 0) > bar) continue;

@@ -32,6 +32,8 @@ export class Standing {
   reasonCounts: Uint16Array = new Uint16Array(0);
   /** How many rows of each block there is any reason against. */
   blockedIn: Uint8Array = new Uint8Array(0);
+  /** How many rows there is any reason against. */
+  blockedCount = 0;
   /** Their codes, as a set of bits. */
   codes: Uint16Array = new Uint16Array(0);
   readonly #told = new Map<RejectionCode, ToldRejection>();
@@ -51,6 +53,7 @@ export class Standing {
       this.reasonCounts = new Uint16Array(rowCount);
       this.codes = new Uint16Array(rowCount);
       this.blockedIn = new Uint8Array(blockCount(rowCount));
+      this.blockedCount = 0;
       for (let row = 0; row < rowCount; row += 1) this.#judge(row);
       this.#layout = layout;
     } else {
@@ -94,7 +97,9 @@ export class Standing {
     }
     const block = row >> BLOCK_BITS;
     const wasBlocked = (this.reasonCounts[row] ?? 0) > 0;
-    this.blockedIn[block] = (this.blockedIn[block] ?? 0) + Number(count > 0) - Number(wasBlocked);
+    const change = Number(count > 0) - Number(wasBlocked);
+    this.blockedIn[block] = (this.blockedIn[block] ?? 0) + change;
+    this.blockedCount += change;
     this.reasonCounts[row] = count;
     this.codes[row] = codes;
   }
