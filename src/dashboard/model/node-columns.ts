@@ -65,11 +65,19 @@ export function largestPlaced(rows: readonly TaskRow[]): number {
 
 /** The smallest is still large enough for a finger. */
 const SIDE_MIN = 24;
-const SIDE_MAX = 64;
 
-/** A cube's side in pixels: its area grows with the memory, up to 64 for the largest. */
-export function cubeSide(memory: number, largest: number): number {
-  if (memory <= 0 || largest <= 0) return SIDE_MIN;
-  const share = Math.sqrt(Math.min(1, memory / largest));
-  return Math.round(SIDE_MIN + (SIDE_MAX - SIDE_MIN) * share);
+/** The side of the largest of so many cubes, in pixels: many are drawn small, to be seen at once. */
+export function largestSide(cubeCount: number): number {
+  if (cubeCount <= 100) return 64;
+  return cubeCount <= 400 ? 48 : 36;
+}
+
+/** A cube's side in pixels: its area grows with the memory, up to that of the largest. */
+export function cubeSide(
+  memory: number,
+  largest: { readonly memory: number; readonly side: number },
+): number {
+  if (memory <= 0 || largest.memory <= 0) return SIDE_MIN;
+  const share = Math.sqrt(Math.min(1, memory / largest.memory));
+  return Math.round(SIDE_MIN + (largest.side - SIDE_MIN) * share);
 }

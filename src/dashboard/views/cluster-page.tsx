@@ -4,6 +4,7 @@ import type { ClusterCopy } from '../model/cluster-copy.ts';
 import {
   cubesPerColumn,
   largestPlaced,
+  largestSide,
   type NodeColumn,
   toColumns,
 } from '../model/node-columns.ts';
@@ -13,15 +14,20 @@ import { NodeState } from './node-state.tsx';
 import { NodeUsage } from './node-usage.tsx';
 import { StateBadge } from './state-badge.tsx';
 
+/** More nodes than these stand closer, with their amounts for whoever points at a bar. */
+const DENSE_COLUMN_COUNT = 6;
+
 /** What runs where: nodes as columns, and their tasks as cubes in them. */
 export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element {
   const { at, bar } = useDashboard();
   const withCompleted = bar.address.value.query.get('completed') === 'shown';
   const nodes = copy.nodes.value;
   const rows = copy.tasks.rows.value;
-  const largest = largestPlaced(rows);
   const { waiting, columns } = toColumns(nodes, rows, { withCompleted });
   const cubeCountMax = cubesPerColumn(columns.length + 1);
+  const cubeCount = columns.reduce((sum, { tasks }) => sum + tasks.length, 0);
+  const largest = { memory: largestPlaced(rows), side: largestSide(cubeCount) };
+  const isDense = columns.length > DENSE_COLUMN_COUNT;
   return (
     <>
       <div class="page-head">
@@ -48,7 +54,7 @@ export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Eleme
       {waiting.tasks.length > 0 && (
         <Column column={waiting} largest={largest} cubeCountMax={cubeCountMax} />
       )}
-      <div class="columns">
+      <div class={`columns ${isDense ? 'is-dense' : ''}`}>
         {columns.map((column) => (
           <Column key={column.name} column={column} largest={largest} cubeCountMax={cubeCountMax} />
         ))}
@@ -80,7 +86,7 @@ function StateCounts({ copy }: { readonly copy: ClusterCopy }): JSX.Element {
 
 interface ColumnProps {
   readonly column: NodeColumn;
-  readonly largest: number;
+  readonly largest: { readonly memory: number; readonly side: number };
   readonly cubeCountMax: number;
 }
 

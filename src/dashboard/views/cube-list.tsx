@@ -13,7 +13,7 @@ import { type ShownState, stateLetters } from './state-badge.tsx';
 export function CubeList(props: {
   readonly tasks: readonly TaskRow[];
   readonly label: string;
-  readonly largest: number;
+  readonly largest: Parameters<typeof cubeSide>[1];
   /** Nothing is known of what runs there. */
   readonly isSilent: boolean;
 }): JSX.Element {

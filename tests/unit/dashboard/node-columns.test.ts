@@ -3,6 +3,7 @@ import {
   cubeSide,
   cubesPerColumn,
   largestPlaced,
+  largestSide,
   toColumns,
 } from '../../../src/dashboard/model/node-columns.ts';
 import { toTaskRow } from '../../../src/dashboard/model/task-row.ts';
@@ -57,10 +58,11 @@ describe('the columns of nodes', () => {
   });
 
   it('draw cubes by their memory, each large enough to be hit', () => {
-    expect([0, 64, 256, 1024, 9999].map((memory) => cubeSide(memory, 1024))).toEqual([
-      24, 34, 44, 64, 64,
-    ]);
-    expect(cubeSide(5, 0)).toBe(24);
+    expect(
+      [0, 64, 256, 1024, 9999].map((memory) => cubeSide(memory, { memory: 1024, side: 64 })),
+    ).toEqual([24, 34, 44, 64, 64]);
+    expect(cubeSide(5, { memory: 0, side: 64 })).toBe(24);
+    expect([10, 200, 5000].map(largestSide)).toEqual([64, 48, 36]);
     expect(largestPlaced(rows)).toBe(64 * 1024 ** 2);
   });
 });
