@@ -106,4 +106,4 @@ test(`a manager killed at each step of a commit, ${timesEach} times each, loses 
   expect(cluster.seen.length).toBeGreaterThan(killCount);
   expect(await cluster.judge()).toEqual([]);
   tell({ kills: killCount });
-}, 900_000);
+}, isLong ? 3_600_000 : 900_000);

@@ -127,4 +127,4 @@ test(`a worker killed at each step of a start, ${timesEach} times each, starts e
   }
   expect(await cluster.judge({ starts: await containerStarts(docker, ids, sinceMs) })).toEqual([]);
   tell({ kills: killCount });
-}, 900_000);
+}, isLong ? 3_600_000 : 900_000);
