@@ -1,15 +1,15 @@
 // The server of Cube with one route, which answers POST /tasks with the body that it was sent.
 import { z } from 'zod';
+import { createServerMetrics } from '../../src/http/metrics.ts';
 import { defineRoute, FullReply } from '../../src/http/route.ts';
 import { createHttpServer } from '../../src/http/server.ts';
-import { metricsFor } from '../../src/http/server-options.ts';
 import { noopLogger } from '../../src/lib/logger.ts';
 
 const options = { logger: noopLogger, version: '0.0.0' };
 const server = await createHttpServer(options, {
   role: 'manager',
   info: { title: 'echo', description: 'For the benchmarks.' },
-  metrics: metricsFor(options),
+  metrics: createServerMetrics({ hasDefaults: true }),
   routes: [
     defineRoute({
       method: 'POST',

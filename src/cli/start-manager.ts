@@ -3,13 +3,17 @@ import { createWorkerClient } from '../client/worker-client.ts';
 import type { ManagerSettings } from '../config/daemon-settings.ts';
 import { isLoopbackHost } from '../config/host.ts';
 import type { CubeError } from '../errors/cube-error.ts';
+import { createManagerMetrics } from '../http/manager-metrics.ts';
 import { createManagerServer } from '../http/manager-server.ts';
 import type { ManagerService } from '../http/manager-service.ts';
 import type { Listening } from '../http/server-options.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Manager } from '../manager/manager.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
+import { meterStore } from '../store/metered-store.ts';
 import { openManagerStore } from './open-store.ts';
+import { createTracer } from './open-telemetry.ts';
 import { readDashboard } from './read-dashboard.ts';
 import { readVersion } from './version.ts';
 
@@ -42,8 +46,11 @@ export async function startManager(
   await using parts = new AsyncDisposableStack();
   const store = await openManagerStore({ kind, directory: dataDir, logger });
   parts.defer(() => store.close());
+  const metrics = createManagerMetrics({ hasDefaults: true });
+  const { meter } = metrics;
+  const tracer = createTracer(version);
   const manager = new Manager({
-    store,
+    store: meterStore(store, { clock: systemClock, onTransaction: meter.onTransaction }),
     link: createWorkerClient({ token }),
     scheduler: createScheduler(settings.scheduler),
     workerAddresses: settings.workerAddresses,
@@ -51,6 +58,8 @@ export async function startManager(
     onFatal,
     version,
     logger,
+    meter,
+    tracer,
   });
   parts.defer(() => manager.stop());
   const dashboard = await readDashboard();
@@ -60,6 +69,8 @@ export async function startManager(
     version,
     doors: doorsOf(settings),
     ownPorts,
+    metrics,
+    tracer,
     dashboard,
   });
   parts.defer(() => server.close());

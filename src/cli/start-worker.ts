@@ -5,19 +5,23 @@ import type { WorkerSettings } from '../config/daemon-settings.ts';
 import { type Environment, findVariable } from '../config/environment.ts';
 import { isWildcardHost, toBaseUrl } from '../config/host.ts';
 import type { Listening } from '../http/server-options.ts';
+import { createWorkerMetrics } from '../http/worker-metrics.ts';
 import { createWorkerServer } from '../http/worker-server.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemRandom } from '../lib/random.ts';
 import type { NodeFacts, Resources } from '../node/node.ts';
 import { createDockerRuntime } from '../runtime/docker/docker-runtime.ts';
+import { meterRuntime } from '../runtime/metered-runtime.ts';
 import { createProcessRuntime } from '../runtime/process/process-runtime.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { meterStore } from '../store/metered-store.ts';
 import { netProber } from '../worker/health/net-prober.ts';
 import { loadWorkerIdentity, saveWorkerIdentity } from '../worker/identity.ts';
 import { createMachineStats, type MachineStats, machineCapacity } from '../worker/machine-stats.ts';
 import { createWorker } from '../worker/worker.ts';
 import { openWorkerStore } from './open-store.ts';
+import { createTracer } from './open-telemetry.ts';
 import { type DaemonOptions, doorsOf } from './start-manager.ts';
 import { readVersion } from './version.ts';
 
@@ -70,9 +74,14 @@ export async function startWorker(
   let listening: Listening | undefined;
   const managerUrl = settings.managerUrl;
   const link = createManagerLinkClient({ token });
+  const metrics = createWorkerMetrics({ hasDefaults: true });
+  const { meter } = metrics;
+  const tracer = createTracer(version);
   const worker = createWorker({
-    store,
-    runtimes,
+    store: meterStore(store, { clock: systemClock, onTransaction: meter.onTransaction }),
+    runtimes: runtimes.map((runtime) =>
+      meterRuntime(runtime, { clock: systemClock, onCall: meter.onCall }),
+    ),
     identity: { id, ...(cluster === undefined || isClusterForgotten ? {} : { cluster }) },
     ...(isClusterForgotten
       ? {}
@@ -94,6 +103,8 @@ export async function startWorker(
           },
         }),
     logger,
+    meter,
+    tracer,
   });
   const server = await createWorkerServer({
     service: worker,
@@ -101,7 +112,8 @@ export async function startWorker(
     version,
     doors: doorsOf(settings),
     ownPorts: options.ownPorts,
-    hasProcessMetrics: true,
+    metrics,
+    tracer,
   });
   parts.defer(() => server.close());
   listening = await server.listen(settings);

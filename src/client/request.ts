@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   readonly accept?: string;
   readonly signal?: AbortSignal | undefined;
+  /** The span that the request is a part of, as W3C Trace Context has it. */
+  readonly traceparent?: string | undefined;
   /** The largest answer that is read, in bytes. Default 64 MiB, the size of a very long list. */
   readonly bytesMax?: number;
 }
@@ -151,6 +153,7 @@ async function send(
   signal: AbortSignal,
 ): Promise<Response> {
   const { method = 'GET', path, query = [], body, accept = 'application/json' } = request;
+  const { traceparent } = request;
   const search = toSearch(query);
   const response = await connection.fetch(`${connection.baseUrl}${path}${search}`, {
     method,
@@ -161,6 +164,7 @@ async function send(
       accept: `${accept}, application/problem+json`,
       'cube-role': connection.peer,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...(connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

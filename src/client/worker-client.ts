@@ -55,7 +55,15 @@ export function createWorkerClient(options: ClientOptions = {}): WorkerClient {
   const at = (address: string) => createConnection('worker', address, options);
   return {
     async assign(address, assignments, signal) {
-      const request = { method: 'POST', path: '/assignments', body: assignments, signal } as const;
+      // One request may carry orders of many traces; the first of them stands for it.
+      const { traceparent } = assignments.run.find((order) => order.traceparent) ?? {};
+      const request = {
+        method: 'POST',
+        path: '/assignments',
+        body: assignments,
+        signal,
+        traceparent,
+      } as const;
       await requestText(at(address), request);
     },
 

@@ -77,7 +77,14 @@ export interface ManagerService {
   join(announcement: Announcement): Promise<JoinReply>;
 
   status(): ManagerStatus;
+
+  /** What waits for its turn, by what it waits for. */
+  queueLengths(): Readonly<Record<QueueName, number>>;
 }
+
+export const queueNames = ['commit', 'schedule', 'report'] as const;
+
+export type QueueName = (typeof queueNames)[number];
 
 /** What would become of a submission. */
 export interface PlannedTask {
@@ -123,6 +130,8 @@ export interface Difference {
 /** Where a request came from, for the record of causes. */
 export interface RequestOrigin {
   readonly requestId: string;
+  /** The span of the request, for traces. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface TaskView {

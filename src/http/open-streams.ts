@@ -23,6 +23,10 @@ export class OpenStreams {
     this.#perAddressMax = shareOf(options.connectionsPerAddressMax);
   }
 
+  get count(): number {
+    return this.#open.size;
+  }
+
   /**
    * The signal of one more stream: aborted when the reply is complete, or its client gone.
    *

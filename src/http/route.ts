@@ -9,6 +9,8 @@ interface RouteRequest<Params, Query> {
   readonly query: Query;
   /** Made here; a client cannot choose it. */
   readonly requestId: string;
+  /** The request's span, for what is done on its behalf. Undefined while there are no traces. */
+  readonly traceparent: string | undefined;
   readonly raw: IncomingMessage;
   /** The body read as JSON. @throws CubeError */
   readonly body: () => unknown;

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Random } from '../lib/random.ts';
-import { createServerMetrics, type ServerMetrics } from './metrics.ts';
+import type { Tracer } from '../lib/tracer.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { ApiInfo } from './openapi.ts';
 import type { AnyRoute } from './route.ts';
 
@@ -47,6 +48,8 @@ export interface HttpServerOptions {
   readonly random?: Random | undefined;
   /** Tells of the process itself at /metrics too. Default true. */
   readonly hasProcessMetrics?: boolean | undefined;
+  /** Makes each request a span. Default: no traces. */
+  readonly tracer?: Tracer | undefined;
 }
 
 export interface HttpServer {
@@ -77,9 +80,4 @@ export interface ServerParts {
   readonly info: Omit<ApiInfo, 'version'>;
   readonly routes: readonly AnyRoute[];
   readonly metrics: ServerMetrics;
-}
-
-/** Metrics as the options ask for them. */
-export function metricsFor(options: HttpServerOptions): ServerMetrics {
-  return createServerMetrics({ hasDefaults: options.hasProcessMetrics ?? true });
 }

@@ -21,9 +21,11 @@ import {
 } from './doors.ts';
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
+import { addGauge } from './metrics.ts';
 import { OpenStreams } from './open-streams.ts';
 import { describeApi, toFastifySchema } from './openapi.ts';
 import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
+import { RequestSpans } from './request-spans.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import {
   defaultLimits,
@@ -63,6 +65,7 @@ class Server implements HttpServer {
   readonly #clock: Clock;
   readonly #streams: OpenStreams;
   readonly #names: string[];
+  readonly #spans: RequestSpans;
   #doors: Doors;
   #isClosing = false;
   #closed: Promise<void> | undefined;
@@ -71,6 +74,7 @@ class Server implements HttpServer {
     this.#options = options;
     this.#parts = parts;
     this.#clock = options.clock ?? systemClock;
+    this.#spans = new RequestSpans(options.tracer);
     this.#names = [...(options.doors?.names ?? [])];
     this.#authorize = createAuthorize(options.doors?.token);
     // Until it listens, only requests without a socket come, and they name port 80.
@@ -79,6 +83,11 @@ class Server implements HttpServer {
     const wanted = { ...defaultLimits, ...options.limits };
     const limits = { ...wanted, connectionCountMax: fitConnections(wanted.connectionCountMax) };
     this.#streams = new OpenStreams(limits);
+    addGauge(parts.metrics.registry, {
+      name: 'cube_http_streams',
+      help: 'Streams that are open: of events, reports and logs.',
+      read: () => [[this.#streams.count]],
+    });
     const random = options.random ?? systemRandom;
     this.#app = Fastify({
       logger: false,
@@ -180,6 +189,7 @@ class Server implements HttpServer {
     try {
       // Also when the client goes first, of which the framework would say nothing.
       const startedAt = this.#clock.monotonic();
+      this.#spans.open(request);
       reply.raw.once('close', () => this.#onEnd(request, reply, startedAt));
       reply.headers(securityHeaders);
       this.#enter(request, reply);
@@ -228,6 +238,7 @@ class Server implements HttpServer {
             params: parseInput(route.params, request.params, 'The path'),
             query: parseInput(route.query, { ...Object(request.query) }, 'The query'),
             requestId: request.id,
+            traceparent: this.#spans.traceparentOf(request),
             raw: request.raw,
             body: () => readBody(request),
             openSignal: () => this.#signalFor(reply),
@@ -286,6 +297,7 @@ class Server implements HttpServer {
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
     const durationMs = this.#clock.monotonic() - startedAt;
     this.#parts.metrics.observe({ route, method, status, seconds: durationMs / 1000 });
+    this.#spans.end(request, status);
     const fields = { requestId: request.id, method, route, status, durationMs };
     this.#options.logger.debug(fields, 'A request has ended.');
   }

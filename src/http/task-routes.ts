@@ -53,12 +53,15 @@ function submitRoute(service: ManagerService, { policy }: TaskRouteOptions): Any
       200: { ...taskReply, description: 'The task was there already.' },
       201: { ...taskReply, description: 'The task, accepted and durable.' },
     },
-    handle: async ({ body, raw, requestId }) => {
+    handle: async ({ body, raw, requestId, traceparent }) => {
       const wish = readTask(body(), raw, policy);
       if (wish.kind === 'stop')
         return toTaskViewReply(await service.stopTask(wish.id, { requestId }));
       const { kind: _, ...submission } = wish;
-      const { task, created } = await service.submit(submission, { requestId });
+      const { task, created } = await service.submit(submission, {
+        requestId,
+        traceparent,
+      });
       return new FullReply(created ? 201 : 200, toTaskReply(task), {
         location: `/tasks/${task.id}`,
       });

@@ -5,7 +5,6 @@ import { assignmentsSchema, streamItemSchema, workerListSchema } from '../link/p
 import { nodeStatsSchema } from '../node/node.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { taskSchema } from '../task/task.ts';
-import { taskStates } from '../task/task-state.ts';
 import { commonRoutes } from './common-routes.ts';
 import {
   chooseMediaType,
@@ -15,20 +14,22 @@ import {
   logReply,
   toLogOptions,
 } from './log-stream.ts';
-import { addGauge } from './metrics.ts';
 import { wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import { createHttpServer } from './server.ts';
-import { type HttpServer, type HttpServerOptions, metricsFor } from './server-options.ts';
+import type { HttpServer, HttpServerOptions } from './server-options.ts';
 import { sendStream } from './stream.ts';
 import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
 import { toTaskReply } from './task-replies.ts';
+import { addWorkerGauges, createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 import type { WorkerService } from './worker-service.ts';
 
 export interface WorkerServerOptions extends HttpServerOptions {
   readonly service: WorkerService;
   /** Other ports on which this Cube listens; tasks are refused them, as they are the server's own. */
   readonly ownPorts?: readonly number[] | undefined;
+  /** Where what is measured comes together. Default: one of its own. */
+  readonly metrics?: WorkerMetrics | undefined;
 }
 
 /** A manager's batch of orders may hold a thousand specs. */
@@ -40,8 +41,9 @@ const REPORT_GRACE_MS = 20;
 /** The worker's HTTP interface. Listens only when told to. */
 export async function createWorkerServer(options: WorkerServerOptions): Promise<HttpServer> {
   const { service, clock = systemClock } = options;
-  const metrics = metricsFor(options);
-  addWorkerMetrics(metrics.registry, service);
+  const metrics =
+    options.metrics ?? createWorkerMetrics({ hasDefaults: options.hasProcessMetrics ?? true });
+  addWorkerGauges(metrics.registry, service);
   const ports: number[] = [...(options.ownPorts ?? [])];
   const policy = {
     allowRemoteProcess: options.doors?.allowRemoteProcess ?? false,
@@ -202,25 +204,4 @@ function logRoute(service: WorkerService, clock: Clock): AnyRoute {
       return sendStream(reply, lines, options);
     },
   });
-}
-
-function addWorkerMetrics(registry: Parameters<typeof addGauge>[0], service: WorkerService): void {
-  addGauge(registry, {
-    name: 'cube_worker_tasks',
-    help: 'Tasks on this worker by state.',
-    labelNames: ['state'],
-    read: () => {
-      const tasks = service.listTasks();
-      return taskStates.map((state) => [
-        tasks.filter(({ status }) => status.state === state).length,
-        { state },
-      ]);
-    },
-  });
-  const single = (name: string, help: string, read: () => number): void =>
-    addGauge(registry, { name, help, read: () => [[read()]] });
-  single('cube_worker_cpu_cores', 'Cores in use.', () => service.stats().used.cpu);
-  single('cube_worker_memory_bytes', 'Memory in use.', () => service.stats().used.memory);
-  single('cube_worker_disk_bytes', 'Disk in use.', () => service.stats().used.disk);
-  single('cube_worker_load', 'Load average over one minute.', () => service.stats().load);
 }

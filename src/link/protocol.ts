@@ -40,7 +40,14 @@ export const joinReplySchema = z
 export type JoinReply = Readonly<z.output<typeof joinReplySchema>>;
 
 /** An attempt that is to run. The spec is complete, with secret values. */
-const runOrderSchema = attemptKeySchema.extend({ spec: taskSpecSchema });
+const runOrderSchema = attemptKeySchema.extend({
+  spec: taskSpecSchema,
+  traceparent: z
+    .string()
+    .max(100)
+    .optional()
+    .describe('The span that the start is a part of, as W3C Trace Context has it.'),
+});
 
 export type RunOrder = Readonly<z.output<typeof runOrderSchema>>;
 

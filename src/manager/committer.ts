@@ -64,6 +64,11 @@ export class Committer {
     return this.#problem ?? this.#options.repository.shortage;
   }
 
+  /** How many plans wait to be made durable. */
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
   /** The state as it will be when all that is staged is durable. */
   readonly view: StateView = {
     findTask: (id) => {

@@ -2,10 +2,12 @@ import type { CubeError } from '../errors/cube-error.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Logger, noopLogger } from '../lib/logger.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
+import { noopTracer, type Tracer } from '../lib/tracer.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { Store } from '../store/store.ts';
 import type { LivenessLimits } from './judge-liveness.ts';
+import { type ManagerMeter, noopManagerMeter } from './manager-meter.ts';
 import { defaultRetention, type RetentionLimits } from './retention-limits.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -29,6 +31,10 @@ export interface ManagerOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Default: nothing is measured. */
+  readonly meter?: ManagerMeter;
+  /** Default: no traces. */
+  readonly tracer?: Tracer;
 }
 
 /** Options with every default filled in. */
@@ -52,6 +58,8 @@ export function compileManagerOptions(options: ManagerOptions): CompiledManagerO
     clock: systemClock,
     random: systemRandom,
     logger: noopLogger,
+    meter: noopManagerMeter,
+    tracer: noopTracer,
     ...options,
     retention: { ...defaultRetention, ...options.retention },
     limits: { nodeTimeoutMs, heartbeatMs: Math.round(nodeTimeoutMs / HEARTBEATS_PER_TIMEOUT) },

@@ -6,6 +6,18 @@ import type { TaskState } from '../task/task-state.ts';
 /** Where a request came from. */
 export interface Origin {
   readonly requestId: string;
+  /** The span of the request, for traces. */
+  readonly traceparent?: string | undefined;
+}
+
+/** What waits for its turn in the manager. */
+export interface QueueLengths {
+  /** Changes that wait to be made durable. */
+  readonly commit: number;
+  /** Tasks that wait for a node, or for the time of their restart. */
+  readonly schedule: number;
+  /** Reports of workers that are being recorded. */
+  readonly report: number;
 }
 
 /** A node with what is promised and measured there. */

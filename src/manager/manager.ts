@@ -30,6 +30,7 @@ import {
   resumeDrafts,
 } from './judge-steering.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
+import { logEvents } from './log-events.ts';
 import {
   type CompiledManagerOptions,
   compileManagerOptions,
@@ -39,6 +40,7 @@ import {
   type ManagerOverview,
   type NodeOverview,
   type Origin,
+  type QueueLengths,
   toNodeOverview,
 } from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
@@ -47,6 +49,7 @@ import { RetentionLoop } from './retention-loop.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
 import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
+import { TaskJourneys } from './task-journeys.ts';
 
 export type { TaskWithAge } from './task-age.ts';
 
@@ -58,6 +61,7 @@ interface Parts {
   readonly log: EventLog;
   readonly history: History;
   readonly times: AttemptTimes;
+  readonly journeys: TaskJourneys;
   readonly schedule: ScheduleLoop;
   readonly nodes: NodeSupervisor;
   readonly retention: RetentionLoop;
@@ -94,6 +98,7 @@ export class Manager {
     state.restore(stored);
     const times = new AttemptTimes(clock);
     for (const task of state.tasks()) times.note(task);
+    const journeys = new TaskJourneys(options);
     const log = new EventLog(state, this.#repository);
     const history = new History(state, this.#repository);
     const committer = new Committer({
@@ -110,7 +115,7 @@ export class Manager {
       },
     });
     const schedule = new ScheduleLoop({ ...options, state, committer, times });
-    const nodes = new NodeSupervisor({ ...options, state, committer, times, reign });
+    const nodes = new NodeSupervisor({ ...options, state, committer, times, journeys, reign });
     const retention = new RetentionLoop({
       ...options,
       state,
@@ -127,7 +132,7 @@ export class Manager {
     this.#storeBytes = await this.#repository.sizeBytes();
     const startedAt = timestamp(clock);
     const loops = { schedule, nodes, retention, drain };
-    this.#parts = { reign, state, committer, log, history, times, ...loops, startedAt };
+    this.#parts = { reign, state, committer, log, history, times, journeys, ...loops, startedAt };
     schedule.start();
     nodes.start();
     retention.start();
@@ -152,21 +157,23 @@ export class Manager {
    *
    * @throws CubeError `conflict` or `pruned`; `storage-full`, when the disk is short of room.
    */
-  async submit(submission: Submission, origin: { readonly requestId: string }): Promise<Submitted> {
-    const { committer, state } = this.#started();
+  async submit(submission: Submission, origin: Origin): Promise<Submitted> {
+    const { committer, state, journeys } = this.#started();
     const id = submission.id ?? this.#options.random.uuid();
-    const created = await committer.commit((view) =>
-      planSubmission(
-        { id, spec: submission.spec, requestId: origin.requestId },
-        {
-          state,
-          view,
-          taskCountMax: this.#options.taskCountMax,
-          shortage: this.#repository.shortage,
-        },
-      ),
-    );
-    return { task: this.#getTask(id), created };
+    const { taskCountMax } = this.#options;
+    const endJourney = journeys.begin(id, origin.traceparent);
+    try {
+      const request = { id, spec: submission.spec, requestId: origin.requestId };
+      const { shortage } = this.#repository;
+      const created = await committer.commit((view) =>
+        planSubmission(request, { state, view, taskCountMax, shortage }),
+      );
+      endJourney();
+      return { task: this.#getTask(id), created };
+    } catch (error) {
+      endJourney(error);
+      throw error;
+    }
   }
 
   /** What would become of these tasks if they were submitted now. Changes nothing. */
@@ -351,6 +358,13 @@ export class Manager {
     };
   }
 
+  /** What waits for its turn here, by what it waits for. */
+  queueLengths(): QueueLengths {
+    const { committer, state, nodes } = this.#started();
+    const report = nodes.recordingCount;
+    return { commit: committer.queueLength, schedule: state.waiting.size, report };
+  }
+
   /** Measuring the store takes a moment, so that a status shows the size of the one before. */
   #measureStore(): void {
     this.#repository
@@ -386,6 +400,7 @@ export class Manager {
     const parts = this.#parts;
     if (parts === undefined) return;
     for (const applied of group) {
+      parts.journeys.onPublished(applied);
       if (applied.task !== undefined) parts.times.note(applied.task);
       else if (applied.event.taskId !== undefined) parts.times.forget(applied.event.taskId);
       parts.schedule.onPublished(applied);
@@ -393,6 +408,8 @@ export class Manager {
       parts.drain.onPublished(applied);
       if (applied.task !== undefined && isFinal(applied.task)) parts.retention.onFinished();
     }
-    parts.log.publish(group.map(({ event }) => event));
+    const events = group.map(({ event }) => event);
+    logEvents(this.#options.logger, events);
+    parts.log.publish(events);
   }
 }

@@ -39,6 +39,8 @@ export interface ConnectionOwner {
   settle(node: string, list: WorkerList): Promise<void>;
   /** The orders that the worker lacks, given what it has. */
   planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders;
+  /** The worker has these orders on its disk. */
+  onOrdersTaken(orders: Orders): void;
   onHeartbeat(node: string, stats: NodeStats, runtimes: readonly RuntimeFact[]): void;
   /** The connection was settled, or lost. */
   onConnectionChanged(node: string): void;
@@ -114,6 +116,11 @@ export class NodeConnection {
   /** The latest heartbeat's stats. */
   get stats(): NodeStats | undefined {
     return this.#stats;
+  }
+
+  /** Reports whose recording is under way. */
+  get recordingCount(): number {
+    return this.#recording.size;
   }
 
   start(): void {
@@ -261,6 +268,7 @@ export class NodeConnection {
       },
       AbortSignal.any([signal, stream.signal]),
     );
+    this.#owner.onOrdersTaken(orders);
     // Another list has been taken over since; what it leaves out is ordered again.
     if (this.#stream !== stream) return;
     this.#greeted = stream;

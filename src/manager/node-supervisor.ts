@@ -3,7 +3,7 @@ import type { EventDraft } from '../event/event.ts';
 import { type Clock, timestamp } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Random } from '../lib/random.ts';
-import type { Observation, WorkerList } from '../link/protocol.ts';
+import type { Observation, RunOrder, WorkerList } from '../link/protocol.ts';
 import type { Node, NodeFacts, NodeStats, RuntimeFact } from '../node/node.ts';
 import type { Reign } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
@@ -20,12 +20,14 @@ import { NodeLosses } from './node-losses.ts';
 import { type HeldAttempt, type Orders, planOrders } from './plan-orders.ts';
 import { SeedLoop } from './seed-loop.ts';
 import { settleList } from './settle-list.ts';
+import type { TaskJourneys } from './task-journeys.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 export interface NodeSupervisorOptions {
   readonly state: ClusterState;
   readonly committer: Committer;
   readonly times: AttemptTimes;
+  readonly journeys: TaskJourneys;
   readonly reign: Reign;
   readonly link: WorkerLink;
   readonly workerAddresses: readonly string[];
@@ -103,6 +105,11 @@ export class NodeSupervisor implements ConnectionOwner {
 
   statsOf(node: string): NodeStats | undefined {
     return this.#connections.get(node)?.stats;
+  }
+
+  /** Reports of all workers whose recording is under way. */
+  get recordingCount(): number {
+    return this.#connections.values().reduce((sum, one) => sum + one.recordingCount, 0);
   }
 
   /** Whether it comes and goes. */
@@ -207,7 +214,17 @@ export class NodeSupervisor implements ConnectionOwner {
   planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders {
     const { state } = this.#options;
     const placed = [...state.placedOn(node)].flatMap((id) => state.findTask(id) ?? []);
-    return planOrders(held, { node, placed, findTask: (id) => state.findTask(id) });
+    const orders = planOrders(held, { node, placed, findTask: (id) => state.findTask(id) });
+    return { ...orders, run: orders.run.map((order) => this.#withTrace(order)) };
+  }
+
+  onOrdersTaken({ run }: Orders): void {
+    this.#options.journeys.onOrdersTaken(run);
+  }
+
+  #withTrace(order: RunOrder): RunOrder {
+    const traceparent = this.#options.journeys.traceparentOf(order);
+    return traceparent === undefined ? order : { ...order, traceparent };
   }
 
   onHeartbeat(node: string, stats: NodeStats, runtimes: readonly RuntimeFact[]): void {

@@ -18,11 +18,13 @@ import { readOutputTail } from './output-tail.ts';
 import type { RuntimeWatcher } from './runtime-watcher.ts';
 import { startNextAttempt, withObservation } from './standalone-restart.ts';
 import type { StartGate } from './start-gate.ts';
+import type { StartTraces } from './start-traces.ts';
 
 export interface RunnerContext {
   readonly book: AttemptBook;
   readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
   readonly findGate: (name: RuntimeName) => StartGate;
+  readonly traces: StartTraces;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -189,6 +191,7 @@ export class TaskRunner {
     assert(spec !== undefined, 'an attempt that is to run has a spec');
     const abort = new AbortController();
     this.#starting = { attempt, abort };
+    const span = this.#context.traces.open(record);
     try {
       const either = AbortSignal.any([signal, abort.signal]);
       const leave = await this.#context.findGate(runtime.name).enter(either);
@@ -199,10 +202,12 @@ export class TaskRunner {
         leave();
       }
     } catch (error) {
+      span.end(error);
       if (signal.aborted || isCubeError(error, 'runtime-unavailable')) throw error;
       if (!abort.signal.aborted) await this.#onStartFailed(record, error);
       return undefined;
     } finally {
+      span.end();
       this.#starting = undefined;
     }
   }
@@ -210,7 +215,7 @@ export class TaskRunner {
   async #onStartFailed(record: AttemptRecord, error: unknown): Promise<void> {
     const code = error instanceof CubeError ? REASON_BY_ERROR.get(error.code) : undefined;
     if (!(error instanceof CubeError)) {
-      this.#context.logger.error({ err: error, taskId: record.taskId }, 'A start failed oddly.');
+      this.#context.logger.error({ err: error, ...keyOf(record) }, 'A start failed oddly.');
     }
     await this.#end(record, code ?? 'start-failed', messageOf(error));
   }
@@ -293,7 +298,7 @@ export class TaskRunner {
     } catch (error) {
       if (look.signal.aborted || isCubeError(error, 'runtime-unavailable')) throw error;
       logger.warn(
-        { err: error, taskId: record.taskId, attempt: record.attempt },
+        { err: error, ...keyOf(record) },
         'The last output could not be read; the end is reported without it.',
       );
       return undefined;
@@ -325,7 +330,7 @@ export class TaskRunner {
       if (clock.monotonic() < nextAt) return;
       nextAt = clock.monotonic() + PROGRESS_MS_MIN;
       this.#setProgress(record, progress).catch((error: unknown) => {
-        logger.warn({ err: error, taskId: record.taskId }, 'Progress could not be recorded.');
+        logger.warn({ err: error, ...keyOf(record) }, 'Progress could not be recorded.');
       });
     };
   }
@@ -356,7 +361,7 @@ export class TaskRunner {
     else logger.warn({ err: error, ...key }, 'The runtime could not do as asked; trying again.');
     if (!isAway || record?.observation.phase !== 'preparing') return;
     this.#setProgress(record, `Waiting for ${record.runtime}: ${error.message}`).catch(
-      (cause: unknown) => logger.warn({ err: cause }, 'Progress could not be recorded.'),
+      (cause: unknown) => logger.warn({ err: cause, ...key }, 'Progress could not be recorded.'),
     );
   }
 
@@ -380,6 +385,10 @@ export class TaskRunner {
     await book.commit((draft) => startNextAttempt(draft, this.#taskId, timestamp(clock)));
     this.#loop.nudge();
   }
+}
+
+function keyOf({ taskId, attempt }: AttemptKey): AttemptKey {
+  return { taskId, attempt };
 }
 
 function isOver(record: AttemptRecord | undefined): boolean {

@@ -2,12 +2,14 @@ import type { CubeError } from '../errors/cube-error.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Logger, noopLogger } from '../lib/logger.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
+import { noopTracer, type Tracer } from '../lib/tracer.ts';
 import type { Announcement, JoinReply } from '../link/protocol.ts';
 import type { Resources } from '../node/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Prober } from './health/prober.ts';
 import type { MachineStats } from './machine-stats.ts';
+import { noopWorkerMeter, type WorkerMeter } from './worker-meter.ts';
 
 /** The way to the manager, for a worker that presents itself. */
 export interface ManagerLink {
@@ -60,6 +62,10 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Default: nothing is measured. */
+  readonly meter?: WorkerMeter;
+  /** Default: no traces. */
+  readonly tracer?: Tracer;
 }
 
 type OptionalOption = 'managerLink' | 'saveCluster' | 'onFatal';
@@ -80,6 +86,8 @@ export function completeWorkerOptions(options: WorkerOptions): CompleteWorkerOpt
     clock: systemClock,
     random: systemRandom,
     logger: noopLogger,
+    meter: noopWorkerMeter,
+    tracer: noopTracer,
     ...options,
   });
 }

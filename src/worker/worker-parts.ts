@@ -10,8 +10,10 @@ import type { Orphan } from './orders.ts';
 import { RuntimeWatcher } from './runtime-watcher.ts';
 import { StandaloneTasks } from './standalone-tasks.ts';
 import { StartGate } from './start-gate.ts';
+import { StartTraces } from './start-traces.ts';
 import { stopAllTasks } from './stop-all-tasks.ts';
 import { TaskRunners } from './task-runners.ts';
+import { meterChanges } from './worker-meter.ts';
 import type { CompleteWorkerOptions } from './worker-options.ts';
 
 /** What the parts ask of the worker that they make up. */
@@ -27,6 +29,7 @@ export interface WorkerParts {
   readonly standalone: StandaloneTasks;
   readonly gauge: MachineGauge;
   readonly announcer: Announcer | undefined;
+  readonly traces: StartTraces;
   readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
   readonly findOrphans: (taskId: string) => readonly Orphan[];
   readonly orphans: () => readonly (Orphan & { readonly cluster: string })[];
@@ -42,7 +45,7 @@ export async function openWorkerParts(
   options: CompleteWorkerOptions,
   hooks: WorkerHooks,
 ): Promise<WorkerParts> {
-  const { clock, random, machine, prober } = options;
+  const { clock, random, machine, prober, meter } = options;
   const logger = options.logger.child({ worker: options.name });
   const book = await AttemptBook.open(options.store, options.onFatal);
   const watchers = new Map<RuntimeName, RuntimeWatcher>();
@@ -53,7 +56,8 @@ export async function openWorkerParts(
     gates.set(name, gate);
     return gate;
   };
-  const runners = new TaskRunners({ book, findWatcher, findGate, clock, random, logger });
+  const traces = new StartTraces(options.tracer);
+  const runners = new TaskRunners({ book, findWatcher, findGate, traces, clock, random, logger });
   const announcer = createAnnouncer(options, hooks, book);
   for (const runtime of options.runtimes) {
     const watcher = new RuntimeWatcher({
@@ -68,7 +72,7 @@ export async function openWorkerParts(
     });
     watchers.set(runtime.name, watcher);
   }
-  const health = new HealthMonitor({ book, findWatcher, prober, clock, logger });
+  const health = new HealthMonitor({ book, findWatcher, prober, clock, logger, meter });
   const gauge = new MachineGauge({ machine, clock, logger, intervalMs: options.heartbeatMs });
   const standalone = new StandaloneTasks({ book, node: options.name, clock, random, logger });
   const orphans = () => [...watchers.values()].flatMap((watcher) => watcher.orphans());
@@ -77,6 +81,7 @@ export async function openWorkerParts(
     standalone,
     gauge,
     announcer,
+    traces,
     findWatcher,
     orphans,
     findOrphans: (taskId) => orphans().filter((one) => one.taskId === taskId),
@@ -86,6 +91,7 @@ export async function openWorkerParts(
       book.subscribe((changes) => runners.onChanges(changes));
       book.subscribe((changes) => health.onChanges(changes));
       book.subscribe((changes) => logChanges(logger, changes));
+      book.subscribe((changes) => meterChanges(meter, changes));
       await Promise.all([gauge.start(), ...Array.from(watchers.values(), (one) => one.start())]);
       health.start();
       standalone.start();

@@ -113,13 +113,14 @@ export class Worker {
 
   /** @see WorkerService.assign */
   async assign(assignments: Assignments): Promise<void> {
-    const { book, findOrphans } = this.#serving();
+    const { book, findOrphans, traces } = this.#serving();
     const { identity, clock } = this.#options;
     const context = { now: timestamp(clock), pinnedCluster: identity.cluster, findOrphans };
     const before = book.cluster;
     const { shortage } = book;
     // What ends is recorded on the last room of a disk too, but nothing new begins there.
     const taken = shortage === undefined ? assignments : { ...assignments, run: [] };
+    traces.remember(taken.run);
     await book.commit((draft) => takeOrders(draft, taken, context));
     this.#heartbeatMs = assignments.heartbeatMs ?? this.#heartbeatMs;
     if (before === undefined) this.#saveCluster();

@@ -187,6 +187,10 @@ export class FakeManagerService implements ManagerService {
     return { cluster: CLUSTER, epoch: 1, heartbeatMs: 1000 };
   }
 
+  queueLengths(): ReturnType<ManagerService['queueLengths']> {
+    return { commit: 0, schedule: this.tasks.size, report: 0 };
+  }
+
   status(): ManagerStatus {
     return {
       cluster: CLUSTER,

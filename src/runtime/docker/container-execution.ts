@@ -52,7 +52,7 @@ export class ContainerExecution {
       throw new CubeError('runtime-failed', `No command can be run: the container is ${state}.`);
     }
     const scope = new CallScope({ signals: [signal], timeoutMs, clock: this.#clock });
-    const target: Target = { containerId: container.id, execId: undefined };
+    const target: Target = { key, containerId: container.id, execId: undefined };
     try {
       return await this.#runWithin(target, { ...options, signal: scope.signal });
     } catch (error) {
@@ -106,7 +106,7 @@ export class ContainerExecution {
   }
 
   /** An engine has no call that ends a command; on this machine its processes can be. */
-  async #kill({ containerId, execId }: Target): Promise<void> {
+  async #kill({ key, containerId, execId }: Target): Promise<void> {
     if (execId === undefined || this.#engine.host.kind !== 'socket') return;
     try {
       const { Pid } = await this.#engine.call({
@@ -115,14 +115,21 @@ export class ContainerExecution {
         run: (docker, abortSignal) => docker.getExec(execId).inspect({ abortSignal }),
       });
       const killedCount = await killTree(Pid, containerId);
-      this.#logger.debug({ container: containerId, killedCount }, 'A command took too long.');
+      const fields = { ...keyOf(key), container: containerId, killedCount };
+      this.#logger.debug(fields, 'A command took too long.');
     } catch (error) {
-      this.#logger.warn({ err: error, container: containerId }, 'A command could not be ended.');
+      const fields = { err: error, ...keyOf(key), container: containerId };
+      this.#logger.warn(fields, 'A command could not be ended.');
     }
   }
 }
 
+function keyOf({ taskId, attempt }: InstanceKey): InstanceKey {
+  return { taskId, attempt };
+}
+
 interface Target {
+  readonly key: InstanceKey;
   readonly containerId: string;
   /** Set as soon as the command is known to the engine. */
   execId: string | undefined;

@@ -124,7 +124,7 @@ export class ContainerStarter {
       const resolved = await binds.resolve(spec.binds);
       const { image, anonymousVolumes } = recipe;
       const config = { worker, instance, image, pidsLimit, binds: resolved, anonymousVolumes };
-      const reply = await this.#attemptOnce(() =>
+      const reply = await this.#attemptOnce(instance, () =>
         engine.attempt({
           what: `make a container for ${spec.name}`,
           signal: shielded,
@@ -145,14 +145,17 @@ export class ContainerStarter {
   }
 
   /** undefined when the reply was lost on the way. */
-  async #attemptOnce<Reply>(attempt: () => Promise<Reply>): Promise<Reply | undefined> {
+  async #attemptOnce<Reply>(
+    instance: InstanceSpec,
+    attempt: () => Promise<Reply>,
+  ): Promise<Reply | undefined> {
     try {
       return await attempt();
     } catch (error) {
       const isBroken = isCubeError(error, 'runtime-unavailable') && error.cause !== undefined;
       if (!isBroken) throw error;
       this.#options.logger.warn(
-        { err: error },
+        { err: error, ...key(instance) },
         'The reply to a create was lost; it is looked for.',
       );
       return undefined;

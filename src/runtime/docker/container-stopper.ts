@@ -91,7 +91,7 @@ export class ContainerStopper {
   }
 
   /** Notes, where it outlives this worker, why the container is killed. */
-  async #mark({ id, name }: ContainerFacts, options: StopOptions): Promise<void> {
+  async #mark({ id, name, owner }: ContainerFacts, options: StopOptions): Promise<void> {
     const reply = await this.#engine.attempt<unknown>({
       what: 'rename a container',
       signal: options.signal,
@@ -101,7 +101,7 @@ export class ContainerStopper {
     if (reply instanceof Refusal && reply.status !== 404) {
       // The stop goes on: its end will only be explained less well.
       this.#logger.warn(
-        { container: id, why: reply.message },
+        { ...keyOf(owner), container: id, why: reply.message },
         'A killed container was not marked.',
       );
     }
@@ -120,14 +120,14 @@ export class ContainerStopper {
 
   /** Whether the container has ended, or is gone, within the time. */
   async #waitForEnd(
-    { id }: ContainerFacts,
+    container: ContainerFacts,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<boolean> {
     const until = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const leftMs = until - this.#clock.monotonic();
-      if (leftMs > 0) await this.#waitOnce(id, { timeoutMs: leftMs, signal });
-      const now = await this.#finder.describe(id, signal);
+      if (leftMs > 0) await this.#waitOnce(container, { timeoutMs: leftMs, signal });
+      const now = await this.#finder.describe(container.id, signal);
       if (now === undefined || now.phase === 'ended') return true;
       if (this.#clock.monotonic() >= until) return false;
       await sleep(this.#clock, Math.min(LOOK_AGAIN_MS, until - this.#clock.monotonic()), signal);
@@ -136,7 +136,7 @@ export class ContainerStopper {
 
   /** Waits until the engine says that it has ended, the wait breaks, or the time is over. */
   async #waitOnce(
-    id: string,
+    { id, owner }: ContainerFacts,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<void> {
     const scope = new CallScope({ signals: [signal], timeoutMs, clock: this.#clock });
@@ -153,9 +153,16 @@ export class ContainerStopper {
       if (signal.aborted) throw signal.reason;
       if (scope.ended === 'timeout') return;
       // The engine broke the wait; a look tells what is so.
-      this.#logger.debug({ err: error, container: id }, 'The wait for an end broke.');
+      this.#logger.debug(
+        { err: error, ...keyOf(owner), container: id },
+        'The wait for an end broke.',
+      );
     } finally {
       scope.close();
     }
   }
+}
+
+function keyOf({ taskId, attempt }: InstanceKey): InstanceKey {
+  return { taskId, attempt };
 }

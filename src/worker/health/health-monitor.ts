@@ -8,6 +8,7 @@ import type { HealthState } from '../../task/task-status.ts';
 import type { AttemptBook, AttemptChange } from '../attempt-book.ts';
 import type { RuntimeWatcher } from '../runtime-watcher.ts';
 import { withUnhealthy } from '../standalone-restart.ts';
+import type { WorkerMeter } from '../worker-meter.ts';
 import { watchHealth } from './health-watch.ts';
 import type { Prober } from './prober.ts';
 
@@ -17,6 +18,7 @@ export interface HealthMonitorOptions {
   readonly prober: Prober;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meter: WorkerMeter;
 }
 
 interface Watch {
@@ -74,7 +76,7 @@ export class HealthMonitor {
   }
 
   #begin(record: AttemptRecord, ports: readonly PublishedPort[]): void {
-    const { findWatcher, prober, clock, logger } = this.#options;
+    const { findWatcher, prober, clock, logger, meter } = this.#options;
     const watcher = record.runtime === undefined ? undefined : findWatcher(record.runtime);
     const check = record.spec?.health;
     if (this.#isStopped || watcher === undefined || check === undefined) return;
@@ -90,6 +92,7 @@ export class HealthMonitor {
         prober,
         clock,
         logger,
+        meter,
         report: (health, detail) => this.#report(record, health, detail),
       },
       abort.signal,

@@ -7,6 +7,7 @@ import type { HealthCheck } from '../../task/health-check.ts';
 import type { PublishedPort } from '../../task/port.ts';
 import { durationMs } from '../../task/spec-fields.ts';
 import type { HealthState } from '../../task/task-status.ts';
+import type { WorkerMeter } from '../worker-meter.ts';
 import {
   beginHealth,
   type HealthFinding,
@@ -28,6 +29,7 @@ export interface HealthWatchOptions {
   readonly prober: Prober;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meter: Pick<WorkerMeter, 'onHealthCheck'>;
   /** Records a judgement that differs from the one before, with what was found. */
   readonly report: (health: HealthState, detail: string) => Promise<void>;
 }
@@ -37,13 +39,15 @@ export interface HealthWatchOptions {
  * A judgement that could not be recorded is made again by the next check.
  */
 export async function watchHealth(options: HealthWatchOptions, signal: AbortSignal): Promise<void> {
-  const { clock, check, known, logger, key } = options;
+  const { clock, check, known, logger, key, meter } = options;
   const limits = toHealthLimits(check);
   let memory = beginHealth(known, clock.monotonic());
   while (!signal.aborted) {
     try {
+      const startedAt = clock.monotonic();
       const { finding, detail } = await findHealth(options, signal);
       if (signal.aborted) return;
+      meter.onHealthCheck({ finding, seconds: (clock.monotonic() - startedAt) / 1000 });
       const next = judgeHealth(memory, finding, { limits, now: clock.monotonic() });
       if (next.health !== memory.health) await options.report(next.health, detail);
       memory = next;

@@ -32,7 +32,7 @@ describe('metrics', () => {
     await eventually('it is counted', async () => {
       const { body } = await manager.server.inject({ url: '/metrics', headers });
       return body.includes(
-        'cube_http_request_duration_seconds_sum{route="/events",method="GET"} 2\n',
+        'cube_http_request_duration_seconds_sum{route="/events",method="GET",status="200"} 2\n',
       );
     });
     const fields = { method: 'GET', route: '/events', status: 200, durationMs: 2000 };
