@@ -12,5 +12,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // What is built in is the work of others too.
+    license: { fileName: 'licenses.md' },
   },
 });

@@ -15,6 +15,9 @@ import { VirtualBox } from './virtual-box.tsx';
 
 const ROW_HEIGHT = 44;
 
+/** So many are read by scrolling alone; a filter that little fits would read the whole log. */
+const UNASKED_COUNT_MAX = 10_000;
+
 /** What happened in the cluster, the newest first; older events are read as they are scrolled to. */
 export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element {
   const { at, bar, live } = useDashboard();
@@ -76,7 +79,7 @@ export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Elemen
           label="Events, the newest first"
           count={found.length}
           rowHeight={ROW_HEIGHT}
-          onEnd={readMore}
+          {...(all.length < UNASKED_COUNT_MAX && { onEnd: readMore })}
         >
           {({ first, end, beforePx, afterPx }) => (
             <ol
