@@ -206,6 +206,7 @@ describe('one task', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click();
     await page.locator('.page-head').getByText('completed').waitFor();
+    expect(await page.locator('.page-head button').count()).toBe(0);
     expect((await cube.client.get(id)).status.desired).toBe('stopped');
   });
 
@@ -297,6 +298,7 @@ describe('the keyboard', () => {
     expect(await cubes.locator('.cube[tabindex="0"]').count()).toBe(1);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await page.locator('main:focus').waitFor();
   });
 });
 

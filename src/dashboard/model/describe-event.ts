@@ -16,7 +16,7 @@ const describers: Readonly<Record<string, Describe>> = {
   'task-started': ({ node }) => (node === undefined ? 'Runs.' : `Runs on ${node}.`),
   'task-health-changed': ({ status }) => `Health: ${status?.health ?? 'not known'}.`,
   'task-stop-requested': ({ actor }) => `To be stopped, says the ${actor}.`,
-  'task-restart-requested': ({ actor }) => `To be started anew, says the ${actor}.`,
+  'task-restart-requested': (event) => because(event) || 'To be started anew.',
   'task-displaced': (event) => ended('Made way for the next attempt', event),
   'task-completed': (event) => ended('Completed', event),
   'task-failed': (event) => ended('Failed', event),

@@ -25,7 +25,8 @@ export function toColumns(
     const { node } = row.status;
     const place = node === undefined ? undefined : byNode.get(node);
     if (place !== undefined && row.status.state !== 'pending') place.push(row);
-    else if (!isEnded(row) || row.status.state === 'failed' || withCompleted) waiting.push(row);
+    else if (!isEnded(row.status) || row.status.state === 'failed' || withCompleted)
+      waiting.push(row);
   }
   const columns = nodes.map((node) => ({
     node,

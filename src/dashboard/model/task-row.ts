@@ -103,7 +103,7 @@ export function taskRowAfter(row: TaskRow | undefined, event: EventReply): TaskR
 }
 
 /** Whether the task will never run again. */
-export function isEnded({ status }: TaskRow): boolean {
+export function isEnded(status: TaskStatus): boolean {
   if (status.state === 'completed') return true;
   return status.state === 'failed' && status.restartDelayMs === undefined;
 }

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ClusterCopy } from '../model/cluster-copy.ts';
 import { ClusterPage } from './cluster-page.tsx';
 import { useDashboard } from './dashboard-context.ts';
@@ -17,6 +17,7 @@ export function App(): JSX.Element {
   const { bar, session, shown, problem, live } = useDashboard();
   const [page = 'cluster', ...rest] = bar.address.value.path;
   useTitle(page, rest);
+  usePageStart([page, ...rest].join('/'));
   if (session.isRefused.value) return <TokenPage session={session} />;
   const copy = shown.value;
   const error = problem.value;
@@ -76,4 +77,15 @@ function useTitle(page: string, rest: readonly string[]): void {
   useEffect(() => {
     document.title = `${words} · Cube`;
   }, [words]);
+}
+
+/** Another page begins at its top, for the eye and for whoever has it read aloud. */
+function usePageStart(path: string): void {
+  const last = useRef(path);
+  useEffect(() => {
+    if (last.current === path) return;
+    last.current = path;
+    window.scrollTo(0, 0);
+    document.getElementById('main')?.focus({ preventScroll: true });
+  }, [path]);
 }

@@ -6,6 +6,7 @@ import { attemptsOf } from '../model/attempts.ts';
 import type { ClusterCopy } from '../model/cluster-copy.ts';
 import { restartTask } from '../model/features.ts';
 import { readTaskDetail, type TaskDetail } from '../model/task-detail.ts';
+import { isEnded } from '../model/task-row.ts';
 import { toCubeError } from '../model/to-cube-error.ts';
 import { AttemptTable } from './attempt-table.tsx';
 import { ConfirmButton } from './confirm-button.tsx';
@@ -104,10 +105,12 @@ function useTaskDetail(
 function TaskButtons({ detail: { task } }: { readonly detail: TaskDetail }): JSX.Element {
   const { session, features } = useDashboard();
   const { id, spec, status } = task;
-  const isOver = status.state === 'completed';
+  // What was stopped or has completed is never started again, and what waits is about to be.
+  const canRestart = status.desired === 'running' && !/pending|completed/.test(status.state);
+  const isOver = isEnded(status);
   return (
     <div class="buttons">
-      {features.value.restart && (
+      {features.value.restart && canRestart && (
         <ConfirmButton
           title="Restart"
           question={`End what runs of ${spec.name}, and start it again?`}
