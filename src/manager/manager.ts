@@ -44,6 +44,7 @@ import {
   toNodeOverview,
 } from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
+import { outputNode } from './output-node.ts';
 import { type PlannedTask, planTasks } from './planned-task.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
@@ -302,17 +303,9 @@ export class Manager {
   async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogLine> {
     const { state } = this.#started();
     const { task } = await this.getTask(id);
-    const { node: name, attempt } = task.status;
-    const node = name === undefined ? undefined : state.findNode(name);
-    if (node === undefined) {
-      if (isFinal(task)) {
-        throw new CubeError('not-found', `Task ${id} has ended without ever running: no output.`);
-      }
-      throw new CubeError('not-found', `Task ${id} has not run yet, so it has no output.`, {
-        hint: `See "cube explain ${id}" for what it waits for.`,
-      });
-    }
-    yield* this.#options.link.logs(node.address, { taskId: id, attempt }, { ...options, signal });
+    const { address } = outputNode(task, state);
+    const key = { taskId: id, attempt: task.status.attempt };
+    yield* this.#options.link.logs(address, key, { ...options, signal });
   }
 
   /** A worker presents itself. @throws CubeError `wrong-cluster` or `name-taken`. */
