@@ -11,7 +11,9 @@ const { errorCodes } = await load('errors/error-codes.js');
 const { statusOf } = await load('http/status-codes.js');
 const { toExitCode } = await load('cli/exit-codes.js');
 const { taskSpecSchema } = await load('task/task-spec.js');
+const { createManagerMetrics } = await load('http/manager-metrics.js');
 const { createManagerServer } = await load('http/manager-server.js');
+const { createWorkerMetrics } = await load('http/worker-metrics.js');
 const { createWorkerServer } = await load('http/worker-server.js');
 const { runCli } = await load('cli/main.js');
 const { noopLogger } = await load('lib/logger.js');
@@ -106,6 +108,49 @@ async function apiPage() {
   ].join('\n');
 }
 
+async function metricsOf(title, words, { createMetrics, createServer }) {
+  const metrics = createMetrics({ hasDefaults: false });
+  const service = { status: () => ({ healthy: true }) };
+  const server = await createServer({ service, metrics, logger: noopLogger, version: '' });
+  await server.close();
+  const rows = metrics.registry
+    .getMetricsAsArray()
+    .map((metric) => [metric.name, metric.constructor.name, metric.labelNames, metric.help])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, type, labels, help]) => {
+      const labelWords = labels.map((label) => `\`${label}\``).join(', ');
+      return `| \`${name}\` | ${type.toLowerCase()} | ${labelWords} | ${help} |`;
+    });
+  return [
+    `## ${title}\n`,
+    `${words}\n`,
+    '| metric | type | labels | meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ];
+}
+
+async function metricsPage() {
+  return [
+    NOTE,
+    '# Metrics\n',
+    'Manager and worker each serve `GET /metrics` in the text format of Prometheus; where there is a',
+    'token, it is asked for as everywhere. Beside these there are those of the process itself:',
+    '`process_*` (memory, cpu, open files) and `nodejs_*` (event loop lag, garbage collection).',
+    'A label takes few values, known beforehand: no metric ever names a task. Histograms come as',
+    '`_bucket`, `_sum` and `_count`. A dashboard for Grafana is in `deploy/grafana/cube.json`.\n',
+    ...(await metricsOf('Manager', 'At its own address, port 5555 where nothing else was chosen.', {
+      createMetrics: createManagerMetrics,
+      createServer: createManagerServer,
+    })),
+    ...(await metricsOf('Worker', 'At its own address, port 5556 where nothing else was chosen.', {
+      createMetrics: createWorkerMetrics,
+      createServer: createWorkerServer,
+    })),
+  ].join('\n');
+}
+
 /** What the command line writes, at a width that fits a page. */
 async function helpOf(argv) {
   let help = '';
@@ -137,6 +182,7 @@ const pages = {
   'task-spec.md': specPage(),
   'api.md': await apiPage(),
   'cli.md': await commandPage(),
+  'metrics.md': await metricsPage(),
 };
 
 for (const [name, text] of Object.entries(pages)) {

@@ -17,42 +17,60 @@ export interface RuntimeMeterOptions {
   readonly onCall: (call: RuntimeCall) => void;
 }
 
+const MEASURED: readonly RuntimeCall['call'][] = [
+  'probe',
+  'start',
+  'stop',
+  'remove',
+  'inspect',
+  'list',
+  'execute',
+  'usage',
+];
+
 /** The same runtime, with its calls measured; its streams are left as they are. */
 export function meterRuntime(runtime: Runtime, options: RuntimeMeterOptions): Runtime {
-  const { clock, onCall } = options;
-  const measured = async <Result>(
-    call: RuntimeCall['call'],
-    signal: AbortSignal,
-    run: () => Promise<Result>,
-  ): Promise<Result> => {
-    const startedAt = clock.monotonic();
-    const tell = (outcome: string): void => {
-      const seconds = (clock.monotonic() - startedAt) / 1000;
-      onCall({ runtime: runtime.name, call, outcome, seconds });
-    };
-    try {
-      const result = await run();
-      tell('done');
-      return result;
-    } catch (error) {
-      tell(signal.aborted ? 'aborted' : isCubeError(error) ? error.code : 'internal');
-      throw error;
-    }
+  return new Proxy(runtime, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      const call = MEASURED.find((one) => one === name);
+      if (call === undefined) return value.bind(target);
+      return (...parameters: readonly unknown[]) =>
+        measure(() => value.apply(target, parameters), {
+          ...options,
+          runtime: runtime.name,
+          call,
+          signal: findSignal(parameters.at(-1)),
+        });
+    },
+  });
+}
+
+interface Measured extends RuntimeMeterOptions, Pick<RuntimeCall, 'runtime' | 'call'> {
+  readonly signal: AbortSignal | undefined;
+}
+
+async function measure(run: () => unknown, measured: Measured): Promise<unknown> {
+  const { clock, onCall, runtime, call, signal } = measured;
+  const startedAt = clock.monotonic();
+  const tell = (outcome: string): void => {
+    onCall({ runtime, call, outcome, seconds: (clock.monotonic() - startedAt) / 1000 });
   };
-  return {
-    name: runtime.name,
-    probe: (signal) => measured('probe', signal, () => runtime.probe(signal)),
-    start: (instance, start) =>
-      measured('start', start.signal, () => runtime.start(instance, start)),
-    stop: (key, stop) => measured('stop', stop.signal, () => runtime.stop(key, stop)),
-    remove: (key, remove) => measured('remove', remove.signal, () => runtime.remove(key, remove)),
-    inspect: (key, signal) => measured('inspect', signal, () => runtime.inspect(key, signal)),
-    list: (signal) => measured('list', signal, () => runtime.list(signal)),
-    events: (signal) => runtime.events(signal),
-    logs: (key, logs) => runtime.logs(key, logs),
-    execute: (key, command) =>
-      measured('execute', command.signal, () => runtime.execute(key, command)),
-    usage: (signal) => measured('usage', signal, () => runtime.usage(signal)),
-    close: () => runtime.close(),
-  };
+  try {
+    const result = await run();
+    tell('done');
+    return result;
+  } catch (error) {
+    if (signal?.aborted === true) tell('aborted');
+    else tell(isCubeError(error) ? error.code : 'internal');
+    throw error;
+  }
+}
+
+/** The last parameter of each call is its signal, or has it. */
+function findSignal(parameter: unknown): AbortSignal | undefined {
+  if (parameter instanceof AbortSignal) return parameter;
+  const inner: unknown = Reflect.get(Object(parameter), 'signal');
+  return inner instanceof AbortSignal ? inner : undefined;
 }
