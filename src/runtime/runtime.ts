@@ -1,4 +1,5 @@
 import type { LogLine, LogOptions } from '../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 import type { PublishedPort } from '../task/port.ts';
 import type { Reason } from '../task/reason.ts';
 import type { StopSignal } from '../task/signal.ts';
@@ -13,11 +14,11 @@ import type { ExitCode } from '../task/task-status.ts';
  * everything; what does not bear the label of this runtime's own worker is neither shown nor
  * touched. Every operation may be repeated: asking for what already is so succeeds and
  * changes nothing. Operations on one instance are never called at the same time by a worker,
- * except `inspect`, `logs`, `execute` and `list`.
+ * except `inspect`, `logs`, `execute`, `openSession` and `list`.
  *
  * Every method that waits ends with the signal's reason soon after its signal is aborted, and
- * bounds the time of each call to the outside on its own. The iterations of `events` and `logs`
- * end in the same way: they throw the signal's reason. Once closed, every method but `probe` and
+ * bounds the time of each call to the outside on its own. The iterations of `events`, `logs` and
+ * `openSession` end in the same way: they throw the signal's reason. Once closed, every method but `probe` and
  * `close` throws `runtime-unavailable`.
  */
 export interface Runtime {
@@ -80,6 +81,17 @@ export interface Runtime {
 
   /** Runs a command next to (process) or inside (container) a running instance. */
   execute(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult>;
+
+  /**
+   * Runs a command as `execute` does, but connected to whoever asked: takes its input from
+   * `options.input` as the command reads it, and gives its output as it is taken, the exit code
+   * last. A program that is not there, or cannot be run, gives 127 or 126, as in a shell. Leaving the iteration
+   * kills the command with all that it has started, as the signal does.
+   *
+   * @throws CubeError `runtime-failed`, when the instance does not run, or there is no terminal
+   *   to be had.
+   */
+  openSession(key: InstanceKey, options: SessionOptions): AsyncIterable<SessionOutput>;
 
   /** Measured use of the running instances, by instance. Those not measurable are left out. */
   usage(signal: AbortSignal): Promise<readonly InstanceUsage[]>;

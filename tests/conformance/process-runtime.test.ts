@@ -9,8 +9,9 @@ import { createProcessRuntime } from '../../src/runtime/process/process-runtime.
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
 import { findProcessLeftovers } from '../support/process-leftovers.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { runtimeSuite } from './runtime-suite.ts';
+import { type RuntimeSuiteProvider, runtimeSuite } from './runtime-suite.ts';
 import { type MakeSpec, toShellCommand, toShellScript } from './runtime-workloads.ts';
+import { sessionSuite } from './session-suite.ts';
 
 const mounts = await findControlGroupMounts();
 const isRoot = process.getuid?.() === 0;
@@ -48,7 +49,7 @@ const variants = [
 ];
 
 for (const variant of variants) {
-  runtimeSuite(variant.name, {
+  const provider: RuntimeSuiteProvider = {
     capabilities: {
       memoryLimits: isRoot && variant.mounts.length > 0,
       realPorts: true,
@@ -71,5 +72,7 @@ for (const variant of variants) {
     spec,
     command: toShellCommand,
     leftovers: findProcessLeftovers,
-  });
+  };
+  runtimeSuite(variant.name, provider);
+  if (variant === variants.at(-1)) sessionSuite(variant.name, provider);
 }

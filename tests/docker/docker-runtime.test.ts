@@ -1,15 +1,16 @@
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../src/task/task-spec.ts';
-import { runtimeSuite } from '../conformance/runtime-suite.ts';
+import { type RuntimeSuiteProvider, runtimeSuite } from '../conformance/runtime-suite.ts';
 import {
   type SpecOverrides,
   toShellCommand,
   toShellScript,
   type Workload,
 } from '../conformance/runtime-workloads.ts';
+import { sessionSuite } from '../conformance/session-suite.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
 
-runtimeSuite('the docker runtime', {
+const provider: RuntimeSuiteProvider = {
   capabilities: {
     memoryLimits: true,
     realPorts: true,
@@ -24,7 +25,10 @@ runtimeSuite('the docker runtime', {
   },
   spec: toSpec,
   command: toShellCommand,
-});
+};
+
+runtimeSuite('the docker runtime', provider);
+sessionSuite('the docker runtime', provider);
 
 function toSpec(workload: Workload, overrides?: SpecOverrides) {
   const input: TaskSpecInput = {

@@ -42,6 +42,22 @@ export class ContainerExecution {
   /** See `Runtime.execute`. */
   async run(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult> {
     const { signal, timeoutMs } = options;
+    const target = await this.target(key, signal);
+    const scope = new CallScope({ signals: [signal], timeoutMs, clock: this.#clock });
+    try {
+      return await this.#runWithin(target, { ...options, signal: scope.signal });
+    } catch (error) {
+      if (scope.ended === undefined) throw error;
+      await this.kill(target);
+      if (signal.aborted) throw signal.reason;
+      return { exitCode: -1, output: '' };
+    } finally {
+      scope.close();
+    }
+  }
+
+  /** @throws CubeError `not-found`; `runtime-failed`, when the container does not run. */
+  async target(key: InstanceKey, signal: AbortSignal): Promise<Target> {
     signal.throwIfAborted();
     const container = await this.#finder.find(key, signal);
     if (container === undefined) {
@@ -51,18 +67,7 @@ export class ContainerExecution {
       const state = container.isPaused ? 'paused' : container.phase;
       throw new CubeError('runtime-failed', `No command can be run: the container is ${state}.`);
     }
-    const scope = new CallScope({ signals: [signal], timeoutMs, clock: this.#clock });
-    const target: Target = { key, containerId: container.id, execId: undefined };
-    try {
-      return await this.#runWithin(target, { ...options, signal: scope.signal });
-    } catch (error) {
-      if (scope.ended === undefined) throw error;
-      await this.#kill(target);
-      if (signal.aborted) throw signal.reason;
-      return { exitCode: -1, output: '' };
-    } finally {
-      scope.close();
-    }
+    return { key, containerId: container.id, execId: undefined };
   }
 
   async #runWithin(target: Target, { command, signal }: ExecuteOptions): Promise<ExecuteResult> {
@@ -88,11 +93,12 @@ export class ContainerExecution {
     });
     if (stream instanceof Refusal) return neverRan(what, stream);
     const output = await readOutput(stream);
-    const exitCode = await this.#exitCode(exec.id, signal);
+    const exitCode = await this.exitCode(exec.id, signal);
     return { exitCode, output };
   }
 
-  async #exitCode(id: string, signal: AbortSignal): Promise<number> {
+  /** How a command ended, whose output has ended. */
+  async exitCode(id: string, signal: AbortSignal): Promise<number> {
     for (let tries = 0; tries < END_TRIES; tries += 1) {
       const facts = await this.#engine.call({
         what: 'tell how a command ended',
@@ -106,7 +112,7 @@ export class ContainerExecution {
   }
 
   /** An engine has no call that ends a command; on this machine its processes can be. */
-  async #kill({ key, containerId, execId }: Target): Promise<void> {
+  async kill({ key, containerId, execId }: Target): Promise<void> {
     if (execId === undefined || this.#engine.host.kind !== 'socket') return;
     try {
       const { Pid } = await this.#engine.call({
@@ -116,7 +122,7 @@ export class ContainerExecution {
       });
       const killedCount = await killTree(Pid, containerId);
       const fields = { ...keyOf(key), container: containerId, killedCount };
-      this.#logger.debug(fields, 'A command took too long.');
+      this.#logger.debug(fields, 'A command was ended.');
     } catch (error) {
       const fields = { err: error, ...keyOf(key), container: containerId };
       this.#logger.warn(fields, 'A command could not be ended.');
@@ -128,7 +134,8 @@ function keyOf({ taskId, attempt }: InstanceKey): InstanceKey {
   return { taskId, attempt };
 }
 
-interface Target {
+/** A command in a container, from before it is made. */
+export interface Target {
   readonly key: InstanceKey;
   readonly containerId: string;
   /** Set as soon as the command is known to the engine. */
@@ -136,7 +143,7 @@ interface Target {
 }
 
 /** A program that is not there is the command's failure, as it is in a shell. */
-function neverRan(what: string, refusal: Refusal): ExecuteResult {
+export function neverRan(what: string, refusal: Refusal): ExecuteResult {
   const { message } = refusal;
   if (/executable file not found|no such file or directory/i.test(message)) {
     return { exitCode: NOT_FOUND, output: sentence(message) };

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
 import { type Random, systemRandom } from '../../lib/random.ts';
 import type { LogLine, LogOptions } from '../../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../../link/session.ts';
 import type {
   ExecuteOptions,
   ExecuteResult,
@@ -24,6 +25,7 @@ import { toStatus } from './container-facts.ts';
 import { ContainerFinder } from './container-finder.ts';
 import { ContainerLogs } from './container-logs.ts';
 import { ContainerRemover } from './container-remover.ts';
+import { ContainerSessions } from './container-sessions.ts';
 import { ContainerStarter } from './container-starter.ts';
 import { ContainerStopper } from './container-stopper.ts';
 import { ContainerUsage } from './container-usage.ts';
@@ -83,6 +85,7 @@ class DockerRuntime implements Runtime {
   readonly #events: ContainerEvents;
   readonly #logs: ContainerLogs;
   readonly #execution: ContainerExecution;
+  readonly #sessions: ContainerSessions;
   readonly #usage: ContainerUsage;
 
   constructor(options: DockerRuntimeOptions) {
@@ -110,6 +113,7 @@ class DockerRuntime implements Runtime {
     this.#events = new ContainerEvents(parts);
     this.#logs = new ContainerLogs(parts);
     this.#execution = new ContainerExecution(parts);
+    this.#sessions = new ContainerSessions({ engine, execution: this.#execution });
     this.#usage = new ContainerUsage(parts);
   }
 
@@ -168,6 +172,11 @@ class DockerRuntime implements Runtime {
   async execute(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult> {
     this.#check();
     return await this.#execution.run(key, options);
+  }
+
+  async *openSession(key: InstanceKey, options: SessionOptions): AsyncGenerator<SessionOutput> {
+    this.#check();
+    yield* this.#sessions.open(key, options);
   }
 
   async usage(signal: AbortSignal): Promise<readonly InstanceUsage[]> {

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { CubeError, isCubeError, messageOf } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { LogLine, LogOptions } from '../../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../../link/session.ts';
 import { formatDuration } from '../../task/quantity.ts';
 import { exitedReason, killedAfterTimeoutReason } from '../ended-reason.ts';
 import { EventFeed, instanceName } from '../event-feed.ts';
@@ -39,9 +40,11 @@ import {
   compileProcessOptions,
   type ProcessRuntimeOptions,
 } from './process-options.ts';
+import { runSession } from './process-session.ts';
 import { assertStartable, type LaunchedShim, launch, waitUntilExecuted } from './process-start.ts';
 import { ProcessUsageMeter, type RunningInstance } from './process-usage.ts';
 import { toChangeUser } from './process-user.ts';
+import { toSessionArguments } from './session-command.ts';
 import { toExecuteCommand } from './shim.ts';
 import { closeWorkRoot } from './work-root.ts';
 
@@ -222,14 +225,9 @@ export class ProcessRuntime implements Runtime {
   }
 
   async execute(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult> {
-    const { host, context } = await this.#open(options.signal);
+    const { host } = await this.#open(options.signal);
     const directory = this.#directory(key);
-    const observed = await observeInstance(directory, context);
-    if (observed?.phase !== 'running') {
-      throw new CubeError('runtime-failed', `The task ${key.taskId} does not run.`, {
-        hint: 'A command can only be run beside a running task.',
-      });
-    }
+    const observed = await this.#running(key, options.signal);
     await using environment = await open(directory.file('environment'), 'r');
     const command = toExecuteCommand({
       changeUser: toChangeUser(host.user),
@@ -240,6 +238,25 @@ export class ProcessRuntime implements Runtime {
       descriptor: environment.fd,
       environment: { PATH: this.#options.searchPath },
       timeoutMs: options.timeoutMs,
+      clock: this.#options.clock,
+      signal: AbortSignal.any([options.signal, this.#closing.signal]),
+    });
+  }
+
+  async *openSession(key: InstanceKey, options: SessionOptions): AsyncGenerator<SessionOutput> {
+    const { host } = await this.#open(options.signal);
+    const directory = this.#directory(key);
+    const { record } = await this.#running(key, options.signal);
+    yield* runSession({
+      ...options,
+      args: toSessionArguments({
+        changeUser: toChangeUser(host.user),
+        command: options.request.command,
+        groups: record.groups,
+        environmentFile: directory.file('environment'),
+      }),
+      directory: directory.workPath(record),
+      environment: { PATH: this.#options.searchPath },
       clock: this.#options.clock,
       signal: AbortSignal.any([options.signal, this.#closing.signal]),
     });
@@ -303,6 +320,16 @@ export class ProcessRuntime implements Runtime {
     const watch = new InstanceWatch(this.#options, context, this.#feed);
     await watch.open();
     return { host, context, watch };
+  }
+
+  /** @throws CubeError `runtime-failed`, when the instance does not run. */
+  async #running(key: InstanceKey, signal: AbortSignal): Promise<ObservedInstance> {
+    const { context } = await this.#open(signal);
+    const observed = await observeInstance(this.#directory(key), context);
+    if (observed?.phase === 'running') return observed;
+    throw new CubeError('runtime-failed', `The task ${key.taskId} does not run.`, {
+      hint: 'A command can only be run beside a running task.',
+    });
   }
 
   #directory(key: InstanceKey): InstanceDirectory {

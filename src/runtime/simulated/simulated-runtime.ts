@@ -3,6 +3,7 @@ import { CubeError } from '../../errors/cube-error.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { LogLine, LogOptions } from '../../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../../link/session.ts';
 import type { RuntimeName } from '../../task/task-spec.ts';
 import { exitedReason, killedAfterTimeoutReason } from '../ended-reason.ts';
 import { EventFeed, instanceName } from '../event-feed.ts';
@@ -166,12 +167,7 @@ class SimulatedRuntime implements Runtime, SimulatedListener {
 
   async execute(key: InstanceKey, options: ExecuteOptions): Promise<ExecuteResult> {
     this.#begin(options.signal);
-    const instance = this.#find(key);
-    if (instance === undefined || !isRunning(instance)) {
-      throw new CubeError('runtime-failed', `The task ${key.taskId} does not run.`, {
-        hint: 'A command can only be run beside a running task.',
-      });
-    }
+    const instance = this.#running(key);
     const execution = instance.behaviour.execute?.(options.command) ?? { exitCode: 0, output: '' };
     const takesMs = execution.takesMs ?? 0;
     if (takesMs > 0) {
@@ -179,6 +175,20 @@ class SimulatedRuntime implements Runtime, SimulatedListener {
     }
     const output = execution.output.slice(0, EXECUTE_OUTPUT_CHARACTERS);
     return { exitCode: takesMs > options.timeoutMs ? -1 : execution.exitCode, output };
+  }
+
+  /** Every command says what it is told, and ends well when nothing more comes. */
+  async *openSession(key: InstanceKey, options: SessionOptions): AsyncGenerator<SessionOutput> {
+    const signal = this.#joined(options.signal);
+    this.#begin(signal);
+    this.#running(key);
+    for await (const input of options.input) {
+      signal.throwIfAborted();
+      if (input.type === 'end') break;
+      if (input.type === 'input') yield { type: 'stdout', data: input.data };
+    }
+    signal.throwIfAborted();
+    yield { type: 'exit', code: 0 };
   }
 
   async usage(signal: AbortSignal): Promise<readonly InstanceUsage[]> {
@@ -207,6 +217,15 @@ class SimulatedRuntime implements Runtime, SimulatedListener {
   /** For what really waits, since a joint signal costs more than all the rest of an operation. */
   #joined(signal: AbortSignal): AbortSignal {
     return AbortSignal.any([signal, this.#closing.signal]);
+  }
+
+  /** @throws CubeError `runtime-failed`, when the instance does not run. */
+  #running(key: InstanceKey): SimulatedInstance {
+    const instance = this.#find(key);
+    if (instance !== undefined && isRunning(instance)) return instance;
+    throw new CubeError('runtime-failed', `The task ${key.taskId} does not run.`, {
+      hint: 'A command can only be run beside a running task.',
+    });
   }
 
   #find(key: InstanceKey): SimulatedInstance | undefined {
