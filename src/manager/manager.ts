@@ -162,19 +162,12 @@ export class Manager {
     const { committer, state, journeys } = this.#started();
     const id = submission.id ?? this.#options.random.uuid();
     const { taskCountMax } = this.#options;
-    const endJourney = journeys.begin(id, origin.traceparent);
-    try {
-      const request = { id, spec: submission.spec, requestId: origin.requestId };
-      const { shortage } = this.#repository;
-      const created = await committer.commit((view) =>
-        planSubmission(request, { state, view, taskCountMax, shortage }),
-      );
-      endJourney();
-      return { task: this.#getTask(id), created };
-    } catch (error) {
-      endJourney(error);
-      throw error;
-    }
+    const { shortage } = this.#repository;
+    const request = { id, spec: submission.spec, requestId: origin.requestId };
+    const created = await journeys.follow(id, origin.traceparent, () =>
+      committer.commit((view) => planSubmission(request, { state, view, taskCountMax, shortage })),
+    );
+    return { task: this.#getTask(id), created };
   }
 
   /** What would become of these tasks if they were submitted now. Changes nothing. */
@@ -354,8 +347,7 @@ export class Manager {
   /** What waits for its turn here, by what it waits for. */
   queueLengths(): QueueLengths {
     const { committer, state, nodes } = this.#started();
-    const report = nodes.recordingCount;
-    return { commit: committer.queueLength, schedule: state.waiting.size, report };
+    return { commit: committer.queueLength, schedule: state.waiting.size, report: nodes.reportCount };
   }
 
   /** Measuring the store takes a moment, so that a status shows the size of the one before. */

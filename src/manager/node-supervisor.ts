@@ -108,7 +108,7 @@ export class NodeSupervisor implements ConnectionOwner {
   }
 
   /** Reports of all workers whose recording is under way. */
-  get recordingCount(): number {
+  get reportCount(): number {
     return this.#connections.values().reduce((sum, one) => sum + one.recordingCount, 0);
   }
 

@@ -56,6 +56,23 @@ export class TaskJourneys {
     };
   }
 
+  /** As `begin`, around `work`. */
+  async follow<Result>(
+    taskId: string,
+    parent: string | undefined,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const end = this.begin(taskId, parent);
+    try {
+      const result = await work();
+      end();
+      return result;
+    } catch (error) {
+      end(error);
+      throw error;
+    }
+  }
+
   onPublished({ event }: AppliedEvent): void {
     const { type, taskId, attempt = 0, reason } = event;
     this.#options.meter.onEvent(event);
