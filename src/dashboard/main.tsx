@@ -1,4 +1,4 @@
-import './jitless.ts';
+import './platform.ts';
 import './style/main.css';
 import { render } from 'preact';
 import { assert } from '../lib/assert.ts';

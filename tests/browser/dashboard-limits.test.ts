@@ -69,6 +69,29 @@ describe('foreign text', () => {
   });
 });
 
+describe('a browser that lacks what others have', () => {
+  it('shows the dashboard all the same', async () => {
+    const service = new ManyTasksService();
+    service.addTask('seen');
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open('about:blank');
+    const { page, complaints } = opened;
+    await page.addInitScript(() => {
+      const whole = Symbol;
+      const lacking = (description?: string): symbol => whole(description);
+      for (const key of Reflect.ownKeys(whole)) {
+        const property = Object.getOwnPropertyDescriptor(whole, key);
+        if (key === 'dispose' || key === 'asyncDispose' || property === undefined) continue;
+        Object.defineProperty(lacking, key, property);
+      }
+      Reflect.set(globalThis, 'Symbol', lacking);
+    });
+    await page.goto(`${served.url}/#/tasks`);
+    await page.getByRole('link', { name: 'seen' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
 describe('a silent node', () => {
   it('has tasks of which nothing is known, and none that seem well', async () => {
     const service = new ManyTasksService();
