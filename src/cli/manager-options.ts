@@ -28,11 +28,15 @@ export function addManagerOptions(command: Command): Command {
 }
 
 /** A client for the manager that flags and variables name. */
-export async function connect(io: CliIo, flags: ManagerFlags): Promise<CubeClient> {
+export async function connect(
+  io: CliIo,
+  flags: ManagerFlags,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<CubeClient> {
   const url = resolveManagerUrl(flags.manager, io.environment);
   const token = await findToken(flags.tokenFile, io.environment);
   const { createCubeClient } = await import('../client/cube-client.ts');
-  return createCubeClient({ url, token, fetch: io.fetch, clock: io.clock });
+  return createCubeClient({ url, token, fetch: io.fetch, clock: io.clock, ...options });
 }
 
 /** A value as a program reads it: indented, one document. */

@@ -86,6 +86,18 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'tell why a task runs where it runs, or why it does not',
     load: async () => (await import('./commands/explain.ts')).defineExplain,
   },
+  prune: {
+    summary: 'remove finished tasks',
+    load: async () => (await import('./commands/prune.ts')).definePrune,
+  },
+  backup: {
+    summary: "write a verified copy of the manager's data",
+    load: async () => (await import('./commands/backup.ts')).defineBackup,
+  },
+  restore: {
+    summary: 'make the data of a manager from a backup',
+    load: async () => (await import('./commands/restore.ts')).defineRestore,
+  },
   simulate: {
     summary: 'run whole clusters under faults, on virtual time',
     load: async () => (await import('./commands/simulate.ts')).defineSimulate,

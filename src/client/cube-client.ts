@@ -17,6 +17,13 @@ import {
   type TaskReply,
   taskPageSchema,
 } from '../link/replies.ts';
+import {
+  type PruneInput,
+  type PruneReply,
+  pruneReplySchema,
+  type VerifiedReply,
+  verifiedReplySchema,
+} from '../link/upkeep-replies.ts';
 import { taskSchema } from '../task/task.ts';
 import type { TaskSpecInput } from '../task/task-spec.ts';
 import type { TaskState } from '../task/task-state.ts';
@@ -27,7 +34,7 @@ export type { Moment } from './event-stream.ts';
 
 import { openJsonLines } from './line-stream.ts';
 import { LOG_IDLE_MS, logQuery } from './log-query.ts';
-import { requestJson } from './request.ts';
+import { openStream, requestJson } from './request.ts';
 
 export interface CubeClientOptions extends ClientOptions {
   /** The manager's address, such as `http://127.0.0.1:5555`. */
@@ -129,6 +136,15 @@ export interface CubeClient {
   /** The manager itself. */
   status(options?: CallOptions): Promise<ManagerStatusReply>;
 
+  /** A verified copy of the manager's data, secrets included; it begins once it is complete. */
+  backup(options?: CallOptions): AsyncIterable<Uint8Array>;
+
+  /** Has the manager read all of its data. @throws CubeError `storage-damaged`. */
+  verify(options?: CallOptions): Promise<VerifiedReply>;
+
+  /** Removes finished tasks; without a filter, all of them. */
+  prune(request: PruneInput, options?: CallOptions): Promise<PruneReply>;
+
   /** The output of the task's current attempt. With `follow`, until it has ended. */
   logs(id: string, options?: Partial<LogOptions> & CallOptions): AsyncIterable<LogLine>;
 
@@ -140,6 +156,9 @@ export interface CubeClient {
 }
 
 const PAGE_SIZE = 500;
+
+/** A backup that comes no further for so long has broken off, in milliseconds. */
+const BACKUP_IDLE_MS = 60_000;
 
 const eventListSchema = z.object({ items: z.array(eventSchema) });
 
@@ -227,6 +246,17 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
       (await get(`${taskPath(id)}/events`, eventListSchema, call)).items,
 
     status: (call) => get('/status', managerStatusSchema, call),
+
+    backup: ({ signal } = {}) =>
+      openStream(
+        connection,
+        { path: '/backup', accept: 'application/vnd.sqlite3', signal },
+        { idleMs: BACKUP_IDLE_MS },
+      ),
+
+    verify: (call) => post({ path: '/verify' }, verifiedReplySchema, call),
+
+    prune: (body, call) => post({ path: '/prune', body }, pruneReplySchema, call),
 
     logs(id, { signal, follow = false, ...rest } = {}) {
       const query = logQuery({ follow, ...rest });

@@ -189,7 +189,8 @@ async function resolveCommon(
   };
 }
 
-function resolveDataDir(flagValue: string | undefined, environment: Environment): string {
+/** Where the data are, from flag, variable or the home directory. @throws CubeError `configuration` */
+export function resolveDataDir(flagValue: string | undefined, environment: Environment): string {
   const given = findSetting(settings.dataDir, flagValue, environment);
   if (given !== undefined) return resolve(given);
   const home = findVariable(environment, 'HOME') ?? findVariable(environment, 'USERPROFILE');

@@ -24,7 +24,10 @@ export const errorCodes = {
   'url-too-long': { retryable: false, meaning: 'The path or a part of it is too long.' },
   'not-found': { retryable: false, meaning: 'There is no such task, node or path.' },
   pruned: { retryable: false, meaning: 'It was there, and retention has removed it.' },
-  conflict: { retryable: false, meaning: 'The id is taken by a task with another spec.' },
+  conflict: {
+    retryable: false,
+    meaning: 'The id is taken by a task with another spec, or a file is there already.',
+  },
   'method-not-allowed': { retryable: false, meaning: 'The path exists, but not for this method.' },
   'not-acceptable': {
     retryable: false,

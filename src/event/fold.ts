@@ -6,6 +6,12 @@ import { withPatch } from '../task/task-status.ts';
 import type { CubeEvent } from './event.ts';
 
 /**
+ * After a restore, attempts are numbered from above this or more: a placement leaves out the
+ * numbers that may have been used since the backup.
+ */
+export const RESTORED_ATTEMPT_MIN = 1_000_000_000;
+
+/**
  * The task after `event`: the only way in which a task comes to be or changes. Pure, so that the
  * state at any revision can be computed again from the log.
  *
@@ -22,9 +28,11 @@ export function foldTask(task: Task | undefined, event: CubeEvent): Task | undef
     `task ${task.id} may go from ${from.state} to ${status.state}`,
   );
   const step = status.attempt - from.attempt;
-  assert(step === 0 || step === 1, `attempts of task ${task.id} grow by one, not by ${step}`);
+  const isAfterRestore = step > 1 && status.attempt > RESTORED_ATTEMPT_MIN;
+  const isStep = step === 0 || step === 1 || isAfterRestore;
+  assert(isStep, `attempts of task ${task.id} grow by one, not by ${step}`);
   assert(
-    from.state !== 'failed' || status.state !== 'scheduled' || step === 1,
+    from.state !== 'failed' || status.state !== 'scheduled' || step >= 1,
     `task ${task.id} leaves failed only for a new attempt`,
   );
   return Object.freeze({ ...task, status, revision: event.revision });

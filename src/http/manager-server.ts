@@ -7,6 +7,7 @@ import { nodeRoutes } from './node-routes.ts';
 import { createHttpServer } from './server.ts';
 import type { HttpServer, HttpServerOptions } from './server-options.ts';
 import { taskRoutes } from './task-routes.ts';
+import { upkeepRoutes } from './upkeep-routes.ts';
 
 export interface ManagerServerOptions extends HttpServerOptions {
   readonly service: ManagerService;
@@ -36,6 +37,7 @@ export async function createManagerServer(options: ManagerServerOptions): Promis
     routes: [
       ...taskRoutes(service, { policy, clock }),
       ...nodeRoutes(service),
+      ...upkeepRoutes(service, clock),
       eventRoute(service, clock),
       ...(dashboard === undefined ? [] : dashboardRoutes(dashboard)),
       ...commonRoutes(metrics.registry, () => ({ healthy: service.status().healthy })),

@@ -5,6 +5,7 @@ import type { Placement, Verdict } from '../task/placement.ts';
 import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
+import type { UpkeepService } from './upkeep-service.ts';
 
 export type { Submission, Submitted } from '../task/submission.ts';
 
@@ -55,6 +56,9 @@ export interface ManagerService {
 
   /** What was, at any moment that the log still reaches. */
   readonly history: HistoryService;
+
+  /** Backups and the like. */
+  readonly upkeep: UpkeepService;
 
   /** How a task was placed, or why it is not, with the verdict on every node. */
   explain(id: string): Promise<Explanation>;

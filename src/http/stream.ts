@@ -5,8 +5,8 @@ import { type Problem, toCubeError, toProblem } from './problem.ts';
 
 export interface StreamOptions<Item> {
   readonly mediaType: string;
-  /** The text of one item; undefined leaves it out. */
-  readonly encode: (item: Item) => string | undefined;
+  /** The text or the bytes of one item; undefined leaves it out. */
+  readonly encode: (item: Item) => string | Uint8Array | undefined;
   /** Sent when nothing else was for a while, so that both ends see that the other lives. */
   readonly heartbeat?: { readonly everyMs: number; readonly text: () => string };
   /** Written when the source fails midway. Default: the connection is cut, which clients notice. */
@@ -85,7 +85,7 @@ class Sink<Item> {
   }
 
   /** Resolves with true once there is room again; with false when the client is gone. */
-  async write(text: string | undefined): Promise<boolean> {
+  async write(text: string | Uint8Array | undefined): Promise<boolean> {
     if (text === undefined) return !this.#raw.destroyed;
     if (this.#raw.destroyed) return false;
     this.#arm();

@@ -32,6 +32,7 @@ export class ClusterState implements StateView {
   readonly #waiting = new Set<string>();
   readonly #finished = new Set<string>();
   readonly #prunedIds = new Set<string>();
+  #attemptFloor = 0;
   readonly #counts: Record<TaskState, number> = {
     pending: 0,
     scheduled: 0,
@@ -104,6 +105,11 @@ export class ClusterState implements StateView {
     return this.#prunedIds;
   }
 
+  /** Attempts are numbered from above this on; 0 unless the data were restored from a backup. */
+  get attemptFloor(): number {
+    return this.#attemptFloor;
+  }
+
   /** The records of these pruned ids are gone. Only the retention loop calls this. */
   forgetPruned(ids: readonly string[]): void {
     for (const id of ids) this.#prunedIds.delete(id);
@@ -116,7 +122,9 @@ export class ClusterState implements StateView {
     readonly tasks: readonly Task[];
     readonly nodes: readonly Node[];
     readonly prunedIds: readonly string[];
+    readonly attemptFloor?: number;
   }): void {
+    this.#attemptFloor = stored.attemptFloor ?? 0;
     this.#revision = stored.revision;
     this.#floor = stored.floor;
     for (const id of stored.prunedIds) this.#prunedIds.add(id);

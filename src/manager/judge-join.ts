@@ -1,10 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CubeError } from '../errors/cube-error.ts';
 import type { EventDraft } from '../event/event.ts';
+import { PROTOCOL_VERSION } from '../link/protocol.ts';
 import type { Node, NodeFacts } from '../node/node.ts';
 import type { Task } from '../task/task.ts';
 import { nodeDraft } from './judge-heartbeat.ts';
 import { effectiveLabels } from './judge-steering.ts';
+
+/** @throws CubeError `invalid-input`, when the worker speaks another protocol than this manager. */
+export function assertSameProtocol(protocol: number): void {
+  if (protocol === PROTOCOL_VERSION) return;
+  throw new CubeError(
+    'invalid-input',
+    `The worker speaks protocol ${protocol}, and this manager ${PROTOCOL_VERSION}.`,
+    {
+      issues: [{ field: 'protocol', got: String(protocol), want: String(PROTOCOL_VERSION) }],
+      hint: 'Install the same release of Cube on both.',
+    },
+  );
+}
 
 /** What an announcement is judged by. */
 export interface JoinContext {

@@ -6,7 +6,7 @@ import { clearedByNewAttempt } from '../task/task-status.ts';
 
 /** The event that a placement decision becomes when it has chosen a node. */
 export function placementDraft(task: Task, node: string, context: PlacementContext): EventDraft {
-  const attempt = task.status.attempt + 1;
+  const attempt = Math.max(task.status.attempt, context.attemptFloor ?? 0) + 1;
   const isRestart = task.status.attempt > 0;
   return {
     type: 'task-scheduled',
@@ -30,6 +30,11 @@ export function placementDraft(task: Task, node: string, context: PlacementConte
 
 export interface PlacementContext {
   readonly placement: Placement;
+  /**
+   * Numbers up to here may have been used by attempts of which the log knows nothing, since it was
+   * restored from a backup. Default 0.
+   */
+  readonly attemptFloor?: number;
   /** RFC 3339. */
   readonly time: string;
 }

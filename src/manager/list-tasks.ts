@@ -44,7 +44,8 @@ export function listTasks(
   return { items };
 }
 
-function fits(task: Task, filter: TaskFilter): boolean {
+/** Whether the task is one of those that the filter names. */
+export function fits(task: Task, filter: Omit<TaskFilter, 'limit'>): boolean {
   const { states, name, node, labels } = filter;
   if (states !== undefined && !states.includes(task.status.state)) return false;
   if (name !== undefined && task.spec.name !== name) return false;

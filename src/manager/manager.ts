@@ -3,13 +3,7 @@ import { quoteText } from '../errors/describe-value.ts';
 import type { CubeEvent, EventDraft } from '../event/event.ts';
 import { assert } from '../lib/assert.ts';
 import { timestamp } from '../lib/clock.ts';
-import {
-  type Announcement,
-  type JoinReply,
-  type LogLine,
-  type LogOptions,
-  PROTOCOL_VERSION,
-} from '../link/protocol.ts';
+import type { Announcement, JoinReply, LogLine, LogOptions } from '../link/protocol.ts';
 import type { Node } from '../node/node.ts';
 import { ManagerRepository, type Reign } from '../store/manager-repository.ts';
 import type { Submission, Submitted } from '../task/submission.ts';
@@ -22,6 +16,7 @@ import { DrainLoop } from './drain-loop.ts';
 import { EventLog } from './event-log.ts';
 import { explainTask, type TaskExplanation, walkBack } from './explain.ts';
 import { History } from './history.ts';
+import { assertSameProtocol } from './judge-join.ts';
 import { restartDrafts } from './judge-replacement.ts';
 import {
   drainRequestDrafts,
@@ -51,6 +46,7 @@ import { ScheduleLoop } from './schedule-loop.ts';
 import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 import { TaskJourneys } from './task-journeys.ts';
+import { Upkeep } from './upkeep.ts';
 
 export type { TaskWithAge } from './task-age.ts';
 
@@ -67,6 +63,7 @@ interface Parts {
   readonly nodes: NodeSupervisor;
   readonly retention: RetentionLoop;
   readonly drain: DrainLoop;
+  readonly upkeep: Upkeep;
   readonly startedAt: string;
 }
 
@@ -92,7 +89,7 @@ export class Manager {
    * @throws CubeError of the store.
    */
   async start(): Promise<void> {
-    const { store: _, ...options } = this.#options;
+    const { store, ...options } = this.#options;
     const { clock, random, logger } = options;
     const { reign, stored } = await beginReign(this.#repository, options);
     const state = new ClusterState();
@@ -132,7 +129,8 @@ export class Manager {
     });
     this.#storeBytes = await this.#repository.sizeBytes();
     const startedAt = timestamp(clock);
-    const loops = { schedule, nodes, retention, drain };
+    const upkeep = new Upkeep({ store, state, committer, clock });
+    const loops = { schedule, nodes, retention, drain, upkeep };
     this.#parts = { reign, state, committer, log, history, times, journeys, ...loops, startedAt };
     schedule.start();
     nodes.start();
@@ -268,6 +266,11 @@ export class Manager {
     return this.#started().history;
   }
 
+  /** Backups and the like. */
+  get upkeep(): Upkeep {
+    return this.#started().upkeep;
+  }
+
   /** How a task was placed, or why it is not, with the verdict on every node. */
   async explain(id: string): Promise<TaskExplanation> {
     const { state, schedule, times } = this.#started();
@@ -305,16 +308,7 @@ export class Manager {
   async join(announcement: Announcement): Promise<JoinReply> {
     const { reign, nodes } = this.#started();
     const { protocol, cluster, facts } = announcement;
-    if (protocol !== PROTOCOL_VERSION) {
-      throw new CubeError(
-        'invalid-input',
-        `The worker speaks protocol ${protocol}, and this manager ${PROTOCOL_VERSION}.`,
-        {
-          issues: [{ field: 'protocol', got: String(protocol), want: String(PROTOCOL_VERSION) }],
-          hint: 'Install the same release of Cube on both.',
-        },
-      );
-    }
+    assertSameProtocol(protocol);
     await nodes.join(facts, cluster);
     return {
       cluster: reign.cluster,
@@ -347,7 +341,11 @@ export class Manager {
   /** What waits for its turn here, by what it waits for. */
   queueLengths(): QueueLengths {
     const { committer, state, nodes } = this.#started();
-    return { commit: committer.queueLength, schedule: state.waiting.size, report: nodes.reportCount };
+    return {
+      commit: committer.queueLength,
+      schedule: state.waiting.size,
+      report: nodes.reportCount,
+    };
   }
 
   /** Measuring the store takes a moment, so that a status shows the size of the one before. */

@@ -4,17 +4,13 @@ import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Node } from '../node/node.ts';
 import { revisionKey } from '../store/collections.ts';
-import {
-  encode,
-  type ManagerRepository,
-  prunedMark,
-  prunedMarkKey,
-} from '../store/manager-repository.ts';
+import { encode, type ManagerRepository } from '../store/manager-repository.ts';
 import type { Put, RecordKey } from '../store/store.ts';
 import type { Task } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
 import { selectPrunable } from './judge-retention.ts';
+import { finishedTasks, PRUNE_BATCH, pruneTasks } from './prune-tasks.ts';
 import { foldInto } from './replay.ts';
 import type { RetentionLimits } from './retention-limits.ts';
 
@@ -28,15 +24,6 @@ export interface RetentionLoopOptions {
 }
 
 const PASS_MS = 60_000;
-
-/** Removals that share a transaction, so that no pass holds up other commits for long. */
-const BATCH = 500;
-
-/**
- * Ids of pruned tasks that are kept. A submission that is repeated late, or a worker that comes
- * back late, may still speak of one; taken for a new task it would run a second time.
- */
-const PRUNED_IDS_MAX = 100_000;
 
 /** A full log is cut somewhat below its limit, so that not every new event means a cut. */
 const SLACK = 1.1;
@@ -98,21 +85,9 @@ export class RetentionLoop {
       { finished: finishedTasks(state), finishedCount: state.finished.size },
       limits,
       this.#nowMs,
-    ).slice(0, BATCH);
+    ).slice(0, PRUNE_BATCH);
     if (ids.length === 0) return false;
-    const forgotten = [...state.prunedIds].slice(
-      0,
-      Math.max(0, state.prunedIds.size + ids.length - PRUNED_IDS_MAX),
-    );
-    await committer.commit((view) => {
-      const drafts = ids.flatMap((id) => {
-        const task = view.findTask(id);
-        return task === undefined ? [] : [pruneDraft(task)];
-      });
-      const put = ids.map((id) => prunedMark(id, state.revision));
-      return { drafts, result: undefined, extra: { put, remove: forgotten.map(prunedMarkKey) } };
-    });
-    state.forgetPruned(forgotten);
+    await pruneTasks(ids, { state, committer, cause: 'retention' });
     return true;
   }
 
@@ -120,7 +95,7 @@ export class RetentionLoop {
     const { state, repository, committer, limits } = this.#options;
     const count = await repository.eventCount();
     const excess = count > limits.eventCountMax * SLACK ? count - limits.eventCountMax : 0;
-    const page = await repository.events(state.floor, BATCH);
+    const page = await repository.events(state.floor, PRUNE_BATCH);
     const oldestMs = this.#nowMs - limits.eventAgeMs;
     const old = page.filter(
       (event, index) =>
@@ -141,7 +116,7 @@ export class RetentionLoop {
       result: undefined,
       extra: { put: [...base.put, put], remove: [...base.remove, ...remove] },
     }));
-    return prunable.length === BATCH;
+    return prunable.length === PRUNE_BATCH;
   }
 
   async #foldIntoBase(
@@ -173,13 +148,6 @@ export class RetentionLoop {
   }
 }
 
-function* finishedTasks(state: ClusterState): Generator<Task> {
-  for (const id of state.finished) {
-    const task = state.findTask(id);
-    if (task !== undefined) yield task;
-  }
-}
-
 function contiguousFrom(events: readonly CubeEvent[], first: number): readonly CubeEvent[] {
   const end = events.findIndex((event, index) => event.revision !== first + index);
   return end === -1 ? events : events.slice(0, end);
@@ -187,18 +155,6 @@ function contiguousFrom(events: readonly CubeEvent[], first: number): readonly C
 
 function basePut(key: string, value: Task | Node): Put {
   return { collection: 'base', key, value: encode(value) };
-}
-
-function pruneDraft(task: Task): EventDraft {
-  return {
-    type: 'task-pruned',
-    taskId: task.id,
-    attempt: task.status.attempt,
-    ...(task.status.node === undefined ? {} : { node: task.status.node }),
-    cause: 'retention',
-    correlationId: task.id,
-    actor: 'manager',
-  };
 }
 
 function prunedDraft(floor: number, count: number): EventDraft {

@@ -166,7 +166,8 @@ export class ScheduleLoop {
       } else if (view.findNode(chosen) === state.findNode(chosen)) {
         this.#ledger.promise(task, chosen);
         lastNode = chosen;
-        drafts.push(placementDraft(task, chosen, { placement, time }));
+        const { attemptFloor } = state;
+        drafts.push(placementDraft(task, chosen, { placement, time, attemptFloor }));
       }
       // Otherwise a change of the node is on its way to the disk; it wakes this loop again.
     }

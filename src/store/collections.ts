@@ -6,6 +6,7 @@
  *     meta    cluster              {id, createdAt}
  *     meta    reign                {epoch}; compared by every commit
  *     meta    floor                {floor}: the newest revision that was pruned
+ *     meta    restored             {attemptFloor, …}, where it came from a backup
  *     tasks   <task id>            the task, the fold of its events
  *     nodes   <node name>          the node, likewise
  *     events  <revision, padded>   the log

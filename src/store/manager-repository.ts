@@ -24,6 +24,8 @@ export interface StoredManagerState {
   readonly nodes: readonly Node[];
   /** Ids of tasks that were pruned, as far as they are kept, oldest first. */
   readonly prunedIds: readonly string[];
+  /** Attempts are numbered from above this on; 0 unless the data were restored from a backup. */
+  readonly attemptFloor: number;
 }
 
 /** One group of changes of the manager's state. */
@@ -113,6 +115,7 @@ export class ManagerRepository {
       tasks,
       nodes: nodeRecords.map(decode<Node>),
       prunedIds: await this.#prunedIds(),
+      attemptFloor: await this.#attemptFloor(),
     };
   }
 
@@ -173,6 +176,11 @@ export class ManagerRepository {
   async findBase<Value extends Task | Node>(key: string): Promise<Value | undefined> {
     const record = await this.#store.find('base', key);
     return record === undefined ? undefined : decode<Value>(record);
+  }
+
+  async #attemptFloor(): Promise<number> {
+    const record = await this.#store.find('meta', 'restored');
+    return record === undefined ? 0 : decode<{ attemptFloor: number }>(record).attemptFloor;
   }
 
   async #prunedIds(): Promise<string[]> {

@@ -64,3 +64,14 @@ export function closedError(): CubeError {
     hint: 'Open it again to go on.',
   });
 }
+
+/** The refusal to copy a store that keeps no file. */
+export function noBackupError(): CubeError {
+  return new CubeError(
+    'unprocessable',
+    'This manager keeps its data in memory: there is no file to back up.',
+    {
+      hint: 'Start it with a persistent store, the default.',
+    },
+  );
+}

@@ -55,8 +55,25 @@ export interface Store {
    */
   readonly shortage: CubeError | undefined;
 
+  /**
+   * A sealed and verified copy of all records as they were at one moment after this call, taken
+   * while the store serves. Only a store that keeps a file can.
+   *
+   * @throws CubeError `unprocessable`, when this store keeps none; `storage-full`, when there is
+   *   no room for the copy beside the data; `storage-damaged`, when a record is not what was
+   *   written; `unavailable`, when the store is closed meanwhile.
+   */
+  backUp(): Promise<StoreCopy>;
+
   /** Waits for the transactions already called, then lets go of the file. May be called again. */
   close(): Promise<void>;
+}
+
+/** A copy of a store, which is removed when it is disposed of. */
+export interface StoreCopy extends AsyncDisposable {
+  readonly sizeBytes: number;
+  /** Its bytes, from the first on. */
+  read(): AsyncIterable<Uint8Array>;
 }
 
 export const storeKinds = ['memory', 'persistent'] as const;

@@ -38,6 +38,14 @@ export class FakeManagerService implements ManagerService {
     listNodes: async () => ({ items: this.listNodes(), revision: this.status().revision }),
     difference: async () => ({ from: this.floor, to: this.floor, tasks: [], nodes: [] }),
   };
+  /** There are no data: nothing to copy, to read or to remove. */
+  readonly upkeep: ManagerService['upkeep'] = {
+    backUp: async () => {
+      throw new CubeError('unprocessable', 'There is no file to back up.');
+    },
+    verify: async () => ({ cluster: CLUSTER, epoch: 1, revision: 0, floor: 0, counts: {} }),
+    prune: async () => ({ count: 0, bytes: 0, tasks: [] }),
+  };
   readonly tasks = new Map<string, Task>();
   readonly log: CubeEvent[] = [];
   readonly origins: RequestOrigin[] = [];

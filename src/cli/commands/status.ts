@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 import type { CubeClient, Moment, TaskFilter } from '../../client/cube-client.ts';
-import { CubeError } from '../../errors/cube-error.ts';
-import { quoteText } from '../../errors/describe-value.ts';
-import { suggest } from '../../errors/suggest.ts';
 import type { TaskReply } from '../../link/replies.ts';
-import { type TaskState, taskStates } from '../../task/task-state.ts';
+import { taskStates } from '../../task/task-state.ts';
 import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { type Colors, createColors } from '../colors.ts';
 import { type CommandContext, once, repeated } from '../command-context.ts';
 import { describeState, formatPorts, shortId } from '../describe-task.ts';
+import { readLabels, readStates } from '../filter-flags.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { parseMoment } from '../parse-moment.ts';
 import { shorten } from '../plain-text.ts';
@@ -99,28 +97,11 @@ async function read(
 
 function toFilter(flags: StatusFlags): TaskFilter {
   return {
-    states: flags.state?.flatMap((text) => text.split(',')).map(parseState),
+    states: readStates(flags.state),
     name: flags.name,
     node: flags.node,
-    labels: flags.label === undefined ? undefined : Object.fromEntries(flags.label.map(parseLabel)),
+    labels: readLabels(flags.label),
   };
-}
-
-function parseState(text: string): TaskState {
-  const state = taskStates.find((one) => one === text);
-  if (state !== undefined) return state;
-  const meant = suggest(text, taskStates);
-  throw new CubeError('configuration', `--state ${quoteText(text)} is not a state of tasks.`, {
-    hint: meant === undefined ? `Want one of ${taskStates.join(', ')}.` : `Did you mean ${meant}?`,
-  });
-}
-
-function parseLabel(text: string): readonly [string, string] {
-  const place = text.indexOf('=');
-  if (place > 0) return [text.slice(0, place), text.slice(place + 1)];
-  throw new CubeError('configuration', `--label ${quoteText(text)} is not of the form key=value.`, {
-    hint: 'For example: --label tier=front',
-  });
 }
 
 async function show(io: CliIo, tasks: readonly TaskReply[], at: Moment | undefined): Promise<void> {

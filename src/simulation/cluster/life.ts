@@ -104,6 +104,7 @@ export class Life {
       list: (collection, options) => this.call(() => store.list(collection, options)),
       count: (collection) => this.call(() => store.count(collection)),
       sizeBytes: () => this.call(() => store.sizeBytes()),
+      backUp: () => this.call(() => store.backUp()),
       close: () => this.call(() => store.close()),
     };
   }

@@ -15,6 +15,8 @@ export class SimulatedDisk {
   isFull = false;
   /** The longest a write takes, in milliseconds. */
   delayMs = 0;
+  /** The longest a read takes, in milliseconds: what it gives is then as old. */
+  readDelayMs = 0;
   /** The next write fails for good; `made`: it was made all the same. */
   nextFailure: 'made' | 'not-made' | undefined;
   /** Called once, when the next write has begun and may yet be made or not. */
@@ -57,7 +59,9 @@ export class SimulatedDisk {
     };
     const read = async <Result>(act: () => Promise<Result>): Promise<Result> => {
       assertUsable(process);
-      return await act();
+      const result = await act();
+      if (this.readDelayMs > 0) await sleep(this.#clock, this.#dice.skewed(this.readDelayMs));
+      return result;
     };
     const { store } = this;
     return life.store({
@@ -68,6 +72,7 @@ export class SimulatedDisk {
       list: (collection, options) => read(() => store.list(collection, options)),
       count: (collection) => read(() => store.count(collection)),
       sizeBytes: () => store.sizeBytes(),
+      backUp: () => store.backUp(),
       close: async () => undefined,
     });
   }

@@ -1,11 +1,12 @@
 import { assert } from '../../lib/assert.ts';
 import { managerCollections, workerCollections } from '../collections.ts';
-import type { Json, ListOptions, Store, StoredRecord, Transaction } from '../store.ts';
+import type { Json, ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
 import {
   assertKnownCollection,
   assertKnownCollections,
   closedError,
   conflictError,
+  noBackupError,
   toListBounds,
   toRecordText,
 } from '../store-rules.ts';
@@ -80,6 +81,11 @@ export class MemoryStore implements Store {
   async sizeBytes(): Promise<number> {
     this.#assertOpen();
     return 0;
+  }
+
+  async backUp(): Promise<StoreCopy> {
+    this.#assertOpen();
+    throw noBackupError();
   }
 
   async close(): Promise<void> {

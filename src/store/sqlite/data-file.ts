@@ -31,6 +31,7 @@ import {
 } from './database.ts';
 import { ensurePrivateDirectory, flushDirectory, PRIVATE_FILE_MODE } from './durable-file.ts';
 import { FileLock } from './file-lock.ts';
+import { finishRestore } from './finish-restore.ts';
 import { assertFileOrNothing, assertWhole, inspectDataFile } from './inspect-data-file.ts';
 
 import { assertLocalFileSystem } from './network-file-system.ts';
@@ -143,6 +144,7 @@ export class DataFile {
 
 /** Sees to it that there is a data file, and that it is whole. */
 function prepare(path: string, options: DataFileOptions): void {
+  finishRestore(path);
   const expected = readIdentityBeside(path);
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
     restoreKeptLog(path);
@@ -181,7 +183,7 @@ function toRealPath(path: string): string {
 
 /** The file is built under another name, so that under its own it is never half made. */
 function makeDataFile(path: string, { role, collections }: DataFileOptions): void {
-  const draft = `${draftPathOf(path)}${systemRandom.uuid()}`;
+  const draft = makeDraftPath(path);
   const identity: DataIdentity = {
     id: systemRandom.uuid(),
     role,
@@ -199,6 +201,11 @@ function makeDataFile(path: string, { role, collections }: DataFileOptions): voi
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+/** A new name beside the data file, under which the next opening removes what is left there. */
+export function makeDraftPath(path: string): string {
+  return `${draftPathOf(path)}${systemRandom.uuid()}`;
 }
 
 function draftPathOf(path: string): string {

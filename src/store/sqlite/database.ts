@@ -103,9 +103,15 @@ export function createCollections(database: DatabaseSync, collections: readonly 
  *
  * @throws CubeError `storage-damaged`
  */
-export function checkStructure(database: DatabaseSync, path: string): void {
+export function checkStructure(
+  database: DatabaseSync,
+  path: string,
+  journalMode: 'wal' | 'delete' = 'wal',
+): void {
   const mode = database.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
-  if (mode !== 'wal') throw damagedError(path, `its journal mode is ${mode}, not wal`);
+  if (mode !== journalMode) {
+    throw damagedError(path, `its journal mode is ${mode}, not ${journalMode}`);
+  }
   const finding = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
   if (finding !== 'ok') throw damagedError(path, String(finding).replaceAll('\n', ' '));
 }
@@ -143,15 +149,29 @@ function toZero(collection: string): [string, number] {
   return [collection, 0];
 }
 
-function writeFact(database: DatabaseSync, name: string, value: string): void {
+/** Writes down one thing that the file says of itself. */
+export function writeFact(database: DatabaseSync, name: string, value: string): void {
   database.prepare(PUT_FACT).run(name, value, crc32(value));
 }
 
-function readFact(database: DatabaseSync, path: string, name: string): string {
+/** Takes away what the file says of itself under this name. */
+export function removeFact(database: DatabaseSync, name: string): void {
+  database.prepare('DELETE FROM cube WHERE name = ?').run(name);
+}
+
+/** Undefined where the file says no such thing. @throws CubeError `storage-damaged` */
+export function findFact(database: DatabaseSync, path: string, name: string): string | undefined {
   const row = database.prepare('SELECT value, checksum FROM cube WHERE name = ?').get(name);
-  const value = row?.['value'];
-  if (typeof value !== 'string' || row?.['checksum'] !== crc32(value)) {
+  if (row === undefined) return undefined;
+  const value = row['value'];
+  if (typeof value !== 'string' || row['checksum'] !== crc32(value)) {
     throw damagedError(path, `its ${name} record is broken`);
   }
+  return value;
+}
+
+function readFact(database: DatabaseSync, path: string, name: string): string {
+  const value = findFact(database, path, name);
+  if (value === undefined) throw damagedError(path, `its ${name} record is broken`);
   return value;
 }

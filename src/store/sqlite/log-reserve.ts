@@ -5,7 +5,7 @@ import { judgeTrouble } from './storage-error.ts';
 import { LOG_HEADER_BYTES } from './write-ahead-log.ts';
 
 /** What is kept for changes that must be made, in bytes: some hundreds of transactions. */
-const RESERVE_BYTES_MAX = 8 * 1024 * 1024;
+export const RESERVE_BYTES_MAX: number = 8 * 1024 * 1024;
 
 /** On a small disk this share of it is enough. */
 const RESERVE_SHARE = 1 / 16;

@@ -1,13 +1,14 @@
 import type { CubeError } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { Json, ListOptions, Store, StoredRecord, Transaction } from '../store.ts';
+import type { Json, ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
 import { assertKnownCollection, closedError, conflictError, toListBounds } from '../store-rules.ts';
 import type { StoreRole } from './data-identity.ts';
 import type { Synchronous } from './database.ts';
 import { GroupWriter } from './group-writer.ts';
 import { fromKeyText, toKeyText } from './key-text.ts';
 import type { Conflict, RecordPage, StoreAnswer } from './store-message.ts';
+import { takeBackup } from './take-backup.ts';
 import { ThreadLink } from './thread-link.ts';
 
 export interface SqliteStoreOptions {
@@ -103,6 +104,13 @@ export class SqliteStore implements Store {
   async sizeBytes(): Promise<number> {
     this.#assertUsable();
     return toNumber(await this.#link.call({ kind: 'size' }));
+  }
+
+  async backUp(): Promise<StoreCopy> {
+    this.#assertUsable();
+    return await takeBackup(this.#link.path, async (path) => {
+      await this.#link.call({ kind: 'copy', path });
+    });
   }
 
   get shortage(): CubeError | undefined {

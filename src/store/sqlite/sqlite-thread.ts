@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { type CubeError, isCubeError } from '../../errors/cube-error.ts';
+import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { assert, assertNever } from '../../lib/assert.ts';
 import { systemClock, type Timer } from '../../lib/clock.ts';
 import { DataFile } from './data-file.ts';
@@ -36,6 +36,8 @@ class StoreThread {
   /** Made at the first look, so that who opens a store only for a moment does not wait for it. */
   #reserve: LogReserve | undefined;
   #shortage: CubeError | undefined;
+  #copying: Promise<void> | undefined;
+  #isClosing = false;
 
   constructor(port: MessagePort, options: ThreadOptions) {
     this.#port = port;
@@ -46,6 +48,10 @@ class StoreThread {
 
   run(): void {
     this.#port.on('message', ({ id, call }: StoreRequest) => {
+      if (call.kind === 'copy' || call.kind === 'close') {
+        void this.#answerLater(call).then((answer) => this.#send({ kind: 'answer', id, answer }));
+        return;
+      }
       this.#send({ kind: 'answer', id, answer: this.#answer(call) });
       if (call.kind === 'commit') this.#tendLog();
     });
@@ -53,8 +59,30 @@ class StoreThread {
     this.#send({ kind: 'opened' });
   }
 
-  #answer(call: StoreCall): StoreAnswer {
-    if (call.kind === 'close') return this.#close();
+  /** What does not hold up other calls: a copy, and the end, for which a copy has to end first. */
+  async #answerLater(call: Extract<StoreCall, { kind: 'copy' | 'close' }>): Promise<StoreAnswer> {
+    if (call.kind === 'close') {
+      this.#isClosing = true;
+      await this.#copying?.catch(() => undefined);
+      return this.#close();
+    }
+    if (this.#fault !== undefined) return { kind: 'failed', fault: this.#fault };
+    try {
+      this.#copying = this.#engine.copy(call.path, () => {
+        if (this.#isClosing) throw new CubeError('unavailable', 'The store is being closed.');
+      });
+      await this.#copying;
+      return { kind: 'copied' };
+    } catch (error) {
+      // It is the copy that failed: the data file was only read.
+      const seen = toStorageError(error, 'copy', this.#path);
+      return { kind: 'failed', fault: toFault(seen, false) };
+    } finally {
+      this.#copying = undefined;
+    }
+  }
+
+  #answer(call: QuickCall): StoreAnswer {
     if (this.#fault !== undefined) return { kind: 'failed', fault: this.#fault };
     try {
       return this.#work(call);
@@ -63,7 +91,7 @@ class StoreThread {
     }
   }
 
-  #work(call: Exclude<StoreCall, { kind: 'close' }>): StoreAnswer {
+  #work(call: QuickCall): StoreAnswer {
     switch (call.kind) {
       case 'commit':
         return { kind: 'committed', conflicts: this.#commit(call.group) };
@@ -193,6 +221,9 @@ class StoreThread {
     this.#port.postMessage(message);
   }
 }
+
+/** A call that is answered at once. */
+type QuickCall = Exclude<StoreCall, { kind: 'copy' | 'close' }>;
 
 /** A pause in the writing after which there is time to tidy. */
 const IDLE_MS = 250;

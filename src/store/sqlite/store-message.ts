@@ -37,6 +37,8 @@ export type StoreCall =
     }
   | { readonly kind: 'count'; readonly collection: string }
   | { readonly kind: 'size' }
+  /** Copies the data file to this path, while other calls are answered. */
+  | { readonly kind: 'copy'; readonly path: string }
   | { readonly kind: 'close' };
 
 /** A call as it crosses to the thread. */
@@ -71,6 +73,7 @@ export type StoreAnswer =
   | { readonly kind: 'committed'; readonly conflicts: readonly Conflict[] }
   | { readonly kind: 'records'; readonly page: RecordPage }
   | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'copied' }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly fault: StoreFault };
 

@@ -19,9 +19,10 @@ const THREAD_URL = new URL(
 
 /** This side of the store's thread: calls go over, answers come back. */
 export class ThreadLink {
+  /** The data file. */
+  readonly path: string;
   readonly #worker: Worker;
   readonly #logger: Logger;
-  readonly #path: string;
   readonly #pending = new Map<number, PendingCall>();
   readonly #ended: Promise<void>;
   #lastId = 0;
@@ -31,7 +32,7 @@ export class ThreadLink {
 
   private constructor(worker: Worker, path: string, logger: Logger) {
     this.#worker = worker;
-    this.#path = path;
+    this.path = path;
     this.#logger = logger;
     worker.on('message', (message: StoreMessage) => this.#onMessage(message));
     worker.on('error', (error) => this.#onEnd(messageOf(error)));
@@ -122,7 +123,7 @@ export class ThreadLink {
   #onEnd(why: string): void {
     this.#fault ??= this.#isClosing
       ? closedError()
-      : new CubeError('storage-failed', `The store at ${this.#path} stopped working: ${why}.`, {
+      : new CubeError('storage-failed', `The store at ${this.path} stopped working: ${why}.`, {
           hint: 'Start again; whatever was acknowledged is in the file.',
         });
     const pending = [...this.#pending.values()];
@@ -136,6 +137,7 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
 }
 
-function toCubeError({ code, message, hint }: StoreFault): CubeError {
+/** A fault as the error that it was. */
+export function toCubeError({ code, message, hint }: StoreFault): CubeError {
   return new CubeError(code, message, hint === undefined ? {} : { hint });
 }

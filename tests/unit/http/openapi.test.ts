@@ -24,6 +24,7 @@ describe('the description of the API', () => {
     expect(description.openapi).toBe('3.1.0');
     expect(pathsOf(description)).toEqual([
       'DELETE /tasks/{id}',
+      'GET /backup',
       'GET /diff',
       'GET /events',
       'GET /healthz',
@@ -41,8 +42,10 @@ describe('the description of the API', () => {
       'POST /nodes/{name}/labels',
       'POST /nodes/{name}/resume',
       'POST /plan',
+      'POST /prune',
       'POST /tasks',
       'POST /tasks/{id}/restart',
+      'POST /verify',
     ]);
   });
 

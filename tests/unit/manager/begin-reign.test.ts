@@ -42,6 +42,7 @@ function withInterruption(store: Store, act: () => Promise<void>): Store {
     },
     count: (collection) => store.count(collection),
     sizeBytes: () => store.sizeBytes(),
+    backUp: () => store.backUp(),
     close: () => store.close(),
   };
 }
