@@ -2,6 +2,7 @@ import type { CubeEvent } from '../event/event.ts';
 import type { Node } from '../node/node.ts';
 import { isFinal, isPlaced, type Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
+import { NodeTable } from './node-table.ts';
 
 /** What may be read of the state, durable or as it will be. */
 export interface StateView {
@@ -27,7 +28,7 @@ export interface AppliedEvent {
  */
 export class ClusterState implements StateView {
   readonly #tasks = new Map<string, Task>();
-  readonly #nodes = new Map<string, Node>();
+  readonly #nodes = new NodeTable();
   readonly #placedByNode = new Map<string, Set<string>>();
   readonly #waiting = new Set<string>();
   readonly #finished = new Set<string>();
@@ -72,7 +73,7 @@ export class ClusterState implements StateView {
   }
 
   findNode(name: string): Node | undefined {
-    return this.#nodes.get(name);
+    return this.#nodes.find(name);
   }
 
   /** Every task, in the order in which they were submitted. */
@@ -82,7 +83,21 @@ export class ClusterState implements StateView {
 
   /** Every node, in the order of their names. */
   nodes(): readonly Node[] {
-    return [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#nodes.sorted();
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.size;
+  }
+
+  /** The names of the nodes that are being drained. */
+  get drainingNodes(): ReadonlySet<string> {
+    return this.#nodes.draining;
+  }
+
+  /** The nodes as which one worker is known, by its id. */
+  nodesOfWorker(id: string): readonly Node[] {
+    return this.#nodes.ofWorker(id);
   }
 
   /** Ids of the tasks whose current attempt is placed on the node and has not ended. */
@@ -139,7 +154,7 @@ export class ClusterState implements StateView {
         this.#lastNode = task.status.node;
       }
     }
-    for (const node of stored.nodes) this.#nodes.set(node.name, node);
+    for (const node of stored.nodes) this.#nodes.set(node);
   }
 
   /** Takes over an event that has become durable. Only commit calls this. */
@@ -159,7 +174,7 @@ export class ClusterState implements StateView {
       }
       if (event.type === 'task-scheduled') this.#lastNode = event.node;
     } else if (applied.node !== undefined) {
-      this.#nodes.set(applied.node.name, applied.node);
+      this.#nodes.set(applied.node);
     }
   }
 

@@ -51,7 +51,7 @@ export class DrainLoop {
   onPublished({ event, task }: AppliedEvent): void {
     if (task !== undefined) this.#note(task);
     else if (event.taskId !== undefined) this.#leaving.delete(event.taskId);
-    if (this.#draining().length > 0) this.#loop.nudge();
+    if (this.#options.state.drainingNodes.size > 0) this.#loop.nudge();
   }
 
   #note(task: Task): void {
@@ -60,14 +60,9 @@ export class DrainLoop {
     else this.#leaving.delete(task.id);
   }
 
-  #draining(): readonly string[] {
-    const { state } = this.#options;
-    return state.nodes().flatMap(({ name, draining }) => (draining ? [name] : []));
-  }
-
   async #pass(): Promise<void> {
     const { committer, state } = this.#options;
-    for (const node of this.#draining()) {
+    for (const node of [...state.drainingNodes].sort()) {
       const step = judgeDrain({
         node,
         placed: this.#find(state.placedOn(node)),

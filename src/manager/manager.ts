@@ -330,7 +330,7 @@ export class Manager {
       storeBytes: this.#storeBytes,
       scheduler: scheduler.name,
       taskCounts: state.taskCounts,
-      nodeCount: state.nodes().length,
+      nodeCount: state.nodeCount,
       startedAt,
       version,
       healthy: problem === undefined,

@@ -283,7 +283,7 @@ export class NodeSupervisor implements ConnectionOwner {
     const { state } = this.#options;
     return judgeJoin(facts, {
       existing: view.findNode(facts.name),
-      namesakes: state.nodes().filter(({ id, name }) => id === facts.id && name !== facts.name),
+      namesakes: state.nodesOfWorker(facts.id).filter(({ name }) => name !== facts.name),
       placedOn: (node) => [...state.placedOn(node)].flatMap((id) => state.findTask(id) ?? []),
       time: timestamp(this.clock),
     });
