@@ -7,6 +7,8 @@ export interface CliOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Given on the standard input. */
   readonly input?: string;
+  /** Typed on the terminal, when something is asked. */
+  readonly answer?: string;
   /** The width of the terminal; without it there is none. */
   readonly columns?: number;
   readonly clock?: Clock;
@@ -42,7 +44,8 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
     stdin: {
       isTerminal: options.input === undefined,
       async *read() {
-        if (options.input !== undefined) yield Buffer.from(options.input);
+        const text = options.input ?? options.answer;
+        if (text !== undefined) yield Buffer.from(text);
       },
     },
     stdout: outputFor('stdout'),
