@@ -17,4 +17,11 @@ export const absentWorkers: WorkerLink = {
   logs: async function* (address) {
     throw unreachable(address);
   },
+  // biome-ignore lint/correctness/useYield: nor can anything be run.
+  openSession: async function* (address) {
+    throw unreachable(address);
+  },
+  usage: async (address) => {
+    throw unreachable(address);
+  },
 };

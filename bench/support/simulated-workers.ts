@@ -47,6 +47,11 @@ export class SimulatedWorkers {
     logs: async function* () {
       return;
     },
+    // biome-ignore lint/correctness/useYield: nor can anything be run in it.
+    openSession: async function* () {
+      return;
+    },
+    usage: async () => [],
   };
 
   #at(address: string): SimulatedWorker {

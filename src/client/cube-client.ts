@@ -16,6 +16,8 @@ import {
   type TaskPageReply,
   type TaskReply,
   taskPageSchema,
+  type UsageReply,
+  usageSchema,
 } from '../link/replies.ts';
 import {
   type PruneInput,
@@ -133,6 +135,9 @@ export interface CubeClient {
   /** The events of one task that are still kept, oldest first. */
   taskEvents(id: string, options?: CallOptions): Promise<readonly EventReply[]>;
 
+  /** Measured use of what runs; every node is asked for it. */
+  usage(options?: CallOptions): Promise<UsageReply>;
+
   /** The manager itself. */
   status(options?: CallOptions): Promise<ManagerStatusReply>;
 
@@ -244,6 +249,8 @@ export function createCubeClient(options: CubeClientOptions): CubeClient {
 
     taskEvents: async (id, call) =>
       (await get(`${taskPath(id)}/events`, eventListSchema, call)).items,
+
+    usage: (call) => get('/usage', usageSchema, call),
 
     status: (call) => get('/status', managerStatusSchema, call),
 

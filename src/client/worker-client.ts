@@ -2,6 +2,8 @@ import {
   type Announcement,
   type Assignments,
   type AttemptKey,
+  type AttemptUsage,
+  attemptUsageListSchema,
   type JoinReply,
   joinReplySchema,
   type LogLine,
@@ -12,9 +14,11 @@ import {
   type WorkerList,
   workerListSchema,
 } from '../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 import { type ClientOptions, createConnection } from './connection.ts';
 import { openJsonLines } from './line-stream.ts';
 import { LOG_IDLE_MS, logQuery } from './log-query.ts';
+import { openSession } from './open-session.ts';
 import { requestJson, requestText } from './request.ts';
 
 /**
@@ -35,6 +39,16 @@ export interface WorkerClient {
    * when the worker ends it.
    */
   reports(address: string, after: number, signal: AbortSignal): AsyncIterable<StreamItem>;
+
+  /** Measured use of each attempt that runs there. */
+  usage(address: string, signal: AbortSignal): Promise<readonly AttemptUsage[]>;
+
+  /** A command in one attempt; see `openSession`. */
+  openSession(
+    address: string,
+    key: AttemptKey,
+    options: SessionOptions,
+  ): AsyncIterable<SessionOutput>;
 
   /** The output of one attempt. */
   logs(
@@ -71,6 +85,14 @@ export function createWorkerClient(options: ClientOptions = {}): WorkerClient {
       const request = { path: '/assignments', signal };
       return (await requestJson(at(address), request, workerListSchema)).value;
     },
+
+    async usage(address, signal) {
+      const request = { path: '/usage', signal };
+      return (await requestJson(at(address), request, attemptUsageListSchema)).value.items;
+    },
+
+    openSession: (address, { taskId, attempt }, session) =>
+      openSession(at(address), `/attempts/${encodeURIComponent(taskId)}/${attempt}/exec`, session),
 
     reports(address, after, signal) {
       const query = [['after', String(after)]] as const;

@@ -5,6 +5,7 @@ import type { Placement, Verdict } from '../task/placement.ts';
 import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskState } from '../task/task-state.ts';
+import type { AttemptService } from './attempt-service.ts';
 import type { UpkeepService } from './upkeep-service.ts';
 
 export type { Submission, Submitted } from '../task/submission.ts';
@@ -56,6 +57,9 @@ export interface ManagerService {
 
   /** What was, at any moment that the log still reaches. */
   readonly history: HistoryService;
+
+  /** What is asked of the workers. */
+  readonly attempts: AttemptService;
 
   /** Backups and the like. */
   readonly upkeep: UpkeepService;
@@ -171,6 +175,8 @@ export interface NodeView {
   readonly stats?: NodeStats;
   /** It was lost three times or more within ten minutes. Default false. */
   readonly flapping?: boolean;
+  /** How far its clock is ahead of the manager's, in milliseconds; absent below ten seconds. */
+  readonly clockSkewMs?: number;
 }
 
 export interface Explanation {

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { CubeError } from '../errors/cube-error.ts';
 
 /** Of the connections that a server takes, streams get at most this share. */
@@ -7,6 +6,13 @@ const STREAM_SHARE = 3 / 4;
 export interface OpenStreamsOptions {
   readonly connectionCountMax: number;
   readonly connectionsPerAddressMax: number;
+}
+
+/** The part of a reply that matters here. A connection that is no reply any more can be one too. */
+export interface OpenReply {
+  readonly socket: { readonly remoteAddress?: string | undefined } | null;
+  setHeader(name: 'connection', value: 'close'): unknown;
+  once(event: 'close', listener: () => void): unknown;
 }
 
 /**
@@ -32,7 +38,7 @@ export class OpenStreams {
    *
    * @throws CubeError `unavailable`, when there are too many; the connection is then given up.
    */
-  open(response: ServerResponse): AbortSignal {
+  open(response: OpenReply): AbortSignal {
     const address = response.socket?.remoteAddress ?? '';
     const sameAddress = [...this.#open.values()].filter((one) => one === address);
     if (this.#open.size >= this.#countMax || sameAddress.length >= this.#perAddressMax) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 import type { Access } from './authorize.ts';
 
 /** What a handler is given: everything of the request that has been checked. */
@@ -45,7 +46,19 @@ interface Route<Params = never, Query = never> {
     request: RouteRequest<Params, Query>,
     reply: FastifyReply,
   ) => Promise<object | undefined>;
+  /**
+   * What a WebSocket at this path leads to. Resolves once it is clear that the session may begin,
+   * and throws as `handle` does.
+   */
+  readonly session?: (request: SessionRouteRequest<Params>) => Promise<OpenSession>;
 }
+
+interface SessionRouteRequest<Params> {
+  readonly params: Params;
+  readonly raw: IncomingMessage;
+}
+
+export type OpenSession = (options: SessionOptions) => AsyncIterable<SessionOutput>;
 
 /** A route whose parameters nobody needs to know any more. */
 export type AnyRoute = Route<unknown, unknown>;

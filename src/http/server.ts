@@ -34,6 +34,7 @@ import {
   type Listening,
   type ServerParts,
 } from './server-options.ts';
+import { SessionDoor } from './session-door.ts';
 import { statusOf } from './status-codes.ts';
 
 const BODY_BYTES_MAX = 1024 ** 2;
@@ -66,6 +67,7 @@ class Server implements HttpServer {
   readonly #streams: OpenStreams;
   readonly #names: string[];
   readonly #spans: RequestSpans;
+  readonly #sessions: SessionDoor;
   #doors: Doors;
   #isClosing = false;
   #closed: Promise<void> | undefined;
@@ -85,10 +87,20 @@ class Server implements HttpServer {
     this.#streams = new OpenStreams(limits);
     addGauge(parts.metrics.registry, {
       name: 'cube_http_streams',
-      help: 'Streams that are open: of events, reports and logs.',
+      help: 'Streams that are open: of events, reports and logs, and sessions.',
       read: () => [[this.#streams.count]],
     });
     const random = options.random ?? systemRandom;
+    this.#sessions = new SessionDoor({
+      routes: parts.routes,
+      enter: (request) => this.#enterSession(request),
+      streams: this.#streams,
+      clock: this.#clock,
+      random,
+      logger: options.logger,
+      requestMs: limits.requestMs,
+      observe: (request) => this.#parts.metrics.observe(request),
+    });
     this.#app = Fastify({
       logger: false,
       bodyLimit: BODY_BYTES_MAX,
@@ -109,10 +121,12 @@ class Server implements HttpServer {
         connectionsCheckingInterval: Math.min(1000, limits.headersMs),
         // Checked by the doors, with our own words.
         requireHostHeader: false,
+        shouldUpgradeCallback: (request) => this.#sessions.accepts(request),
       },
     });
     this.inject = this.#app.inject.bind(this.#app);
     this.#connections = watchConnections(this.#app.server, limits);
+    this.#sessions.serve(this.#app.server);
     // A body that is waited for is asked for only when the doors have let its head through; other
     // expectations are refused in our own words, and by the same doors.
     for (const name of ['checkContinue', 'checkExpectation']) {
@@ -176,6 +190,7 @@ class Server implements HttpServer {
   async #close(): Promise<void> {
     this.#isClosing = true;
     this.#streams.abort();
+    await this.#sessions.settle();
     const timer = this.#clock.setTimer(CLOSE_GRACE_MS, () =>
       this.#app.server.closeAllConnections(),
     );
@@ -210,6 +225,13 @@ class Server implements HttpServer {
     else if (request.method === 'POST') checkMediaType(request.raw);
     checkExpectation(request.raw);
     if (isWaiting(request.raw)) reply.raw.writeContinue();
+  }
+
+  #enterSession(request: IncomingMessage): void {
+    this.#doors.check(request);
+    this.#authorize(request, 'token');
+    checkRole(request, this.#parts.role);
+    if (this.#isClosing) throw new CubeError('unavailable', 'Cube is shutting down.');
   }
 
   #checkMethod(request: FastifyRequest, reply: FastifyReply): void {

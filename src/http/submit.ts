@@ -35,7 +35,7 @@ export interface SubmissionPolicy {
 export function readTask(body: unknown, raw: IncomingMessage, policy: SubmissionPolicy): Wish {
   const wish = readSubmission(body);
   if (wish.kind === 'stop') return wish;
-  checkOrigin(wish.spec, raw, policy);
+  checkProcessOrigin(wish.spec, raw, policy);
   checkOwnPorts(wish.spec, policy);
   return wish;
 }
@@ -51,7 +51,16 @@ export function readPlanned(
   throw new CubeError('invalid-input', 'One of the tasks asks to stop; a plan is of what runs.');
 }
 
-function checkOrigin(spec: TaskSpec, raw: IncomingMessage, policy: SubmissionPolicy): void {
+/**
+ * Judges where something that a process is to do comes from.
+ *
+ * @throws CubeError `not-allowed`, for a task of the process runtime and another machine.
+ */
+export function checkProcessOrigin(
+  spec: TaskSpec,
+  raw: IncomingMessage,
+  policy: Pick<SubmissionPolicy, 'allowRemoteProcess'>,
+): void {
   if (spec.runtime !== 'process' || policy.allowRemoteProcess || isLoopbackPeer(raw)) return;
   throw new CubeError(
     'not-allowed',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseInput } from '../errors/input-issues.ts';
 import { eventSchema } from '../event/event.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { explanationSchema, planSchema, taskPageSchema } from '../link/replies.ts';
+import { explanationSchema, planSchema, taskPageSchema, usageSchema } from '../link/replies.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { taskSchema } from '../task/task.ts';
 import { taskStates } from '../task/task-state.ts';
@@ -10,8 +10,15 @@ import { logFormat, logParameters, logReply, toLogOptions } from './log-stream.t
 import type { ManagerService } from './manager-service.ts';
 import { labels, moment, severalOf, text, wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
+import { sessionRoute } from './session-route.ts';
 import { sendStream } from './stream.ts';
-import { readPlanned, readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
+import {
+  checkProcessOrigin,
+  readPlanned,
+  readTask,
+  type SubmissionPolicy,
+  submissionSchema,
+} from './submit.ts';
 import { toEventReply, toPlannedReply, toTaskReply, toTaskViewReply } from './task-replies.ts';
 
 const params = { id: taskIdSchema };
@@ -33,6 +40,8 @@ export function taskRoutes(
     submitRoute(service, options),
     planRoute(service, options),
     listRoute(service),
+    usageRoute(service),
+    execRoute(service, options),
     ...oneTaskRoutes(service, options),
   ];
 }
@@ -120,6 +129,30 @@ function listRoute(service: ManagerService): AnyRoute {
         ? service.listTasks(filter)
         : history.listTasks(at, filter));
       return { ...page, items: page.items.map(toTaskViewReply) };
+    },
+  });
+}
+
+function usageRoute(service: ManagerService): AnyRoute {
+  return defineRoute({
+    method: 'GET',
+    path: '/usage',
+    access: 'token',
+    summary: 'Measured use of each task that runs; every node is asked.',
+    replies: { 200: { description: 'What the nodes tell.', schema: usageSchema } },
+    handle: async () => service.attempts.usage(),
+  });
+}
+
+function execRoute(service: ManagerService, { policy }: TaskRouteOptions): AnyRoute {
+  return sessionRoute({
+    path: '/tasks/:id/exec',
+    summary: 'A WebSocket to a command that is run in a task.',
+    params,
+    session: async ({ params: { id }, raw }) => {
+      const { task } = await service.getTask(id);
+      checkProcessOrigin(task.spec, raw, policy);
+      return (session) => service.attempts.openSession(id, session);
     },
   });
 }

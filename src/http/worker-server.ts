@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { parseInput } from '../errors/input-issues.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { assignmentsSchema, streamItemSchema, workerListSchema } from '../link/protocol.ts';
+import {
+  assignmentsSchema,
+  attemptUsageListSchema,
+  streamItemSchema,
+  workerListSchema,
+} from '../link/protocol.ts';
 import { nodeStatsSchema } from '../node/node.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { taskSchema } from '../task/task.ts';
@@ -18,6 +23,7 @@ import { wholeNumber } from './query.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import { createHttpServer } from './server.ts';
 import type { HttpServer, HttpServerOptions } from './server-options.ts';
+import { sessionRoute } from './session-route.ts';
 import { sendStream } from './stream.ts';
 import { readTask, type SubmissionPolicy, submissionSchema } from './submit.ts';
 import { toTaskReply } from './task-replies.ts';
@@ -57,6 +63,16 @@ export async function createWorkerServer(options: WorkerServerOptions): Promise<
       ...taskRoutes(service, policy),
       ...assignmentRoutes(service, clock),
       logRoute(service, clock),
+      usageRoute(service),
+      sessionRoute({
+        path: '/attempts/:taskId/:attempt/exec',
+        summary: 'A WebSocket to a command that is run in an attempt.',
+        params: attemptParameters,
+        session:
+          async ({ params }) =>
+          (session) =>
+            service.openSession(params, session),
+      }),
       ...commonRoutes(metrics.registry, () => ({ healthy: true })),
     ],
   });
@@ -187,13 +203,26 @@ function assignmentRoutes(service: WorkerService, clock: Clock): readonly AnyRou
   ];
 }
 
+const attemptParameters = { taskId: taskIdSchema, attempt: wholeNumber(1, 1_000_000_000) };
+
+function usageRoute(service: WorkerService): AnyRoute {
+  return defineRoute({
+    method: 'GET',
+    path: '/usage',
+    access: 'token',
+    summary: 'Measured use of each attempt that runs here.',
+    replies: { 200: { description: 'The attempts.', schema: attemptUsageListSchema } },
+    handle: async () => ({ items: await service.usage() }),
+  });
+}
+
 function logRoute(service: WorkerService, clock: Clock): AnyRoute {
   return defineRoute({
     method: 'GET',
     path: '/attempts/:taskId/:attempt/logs',
     access: 'token',
     summary: 'The output of one attempt, also after its end.',
-    params: { taskId: taskIdSchema, attempt: wholeNumber(1, 1_000_000_000) },
+    params: attemptParameters,
     query: logParameters,
     replies: { 200: logReply },
     handle: async ({ params, query, raw, requestId, openSignal }, reply) => {

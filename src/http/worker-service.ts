@@ -1,11 +1,13 @@
 import type {
   Assignments,
   AttemptKey,
+  AttemptUsage,
   LogLine,
   LogOptions,
   StreamItem,
   WorkerList,
 } from '../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 import type { NodeFacts, NodeStats } from '../node/node.ts';
 import type { Task } from '../task/task.ts';
 import type { Submission, Submitted } from './manager-service.ts';
@@ -31,6 +33,16 @@ export interface WorkerService {
 
   /** The output of one attempt, also after its end. @throws CubeError `not-found`. */
   logs(key: AttemptKey, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+
+  /**
+   * Runs a command in an attempt that runs here.
+   *
+   * @throws CubeError `not-found`, at once; what a runtime says, when it is read.
+   */
+  openSession(key: AttemptKey, options: SessionOptions): AsyncIterable<SessionOutput>;
+
+  /** Measured use of each attempt that runs here. */
+  usage(): Promise<readonly AttemptUsage[]>;
 
   facts(): NodeFacts;
 

@@ -151,6 +151,20 @@ export const streamItemSchema = z.discriminatedUnion('type', [
 
 export type StreamItem = Readonly<z.output<typeof streamItemSchema>>;
 
+/** Measured use of one attempt: an item of GET /usage. */
+export const attemptUsageSchema = attemptKeySchema
+  .extend({
+    cpu: z.number().min(0).describe('Cores, on average since the look before.'),
+    memory: z.number().min(0).describe('Bytes.'),
+  })
+  .meta({ id: 'AttemptUsage' });
+
+export type AttemptUsage = Readonly<z.output<typeof attemptUsageSchema>>;
+
+export const attemptUsageListSchema = z
+  .object({ items: z.array(attemptUsageSchema).max(100_000) })
+  .meta({ id: 'AttemptUsageList' });
+
 /** A line of a task's output. */
 export const logLineSchema = z
   .object({

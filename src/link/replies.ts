@@ -4,6 +4,7 @@ import { placementSchema, verdictSchema } from '../task/placement.ts';
 import { taskSchema } from '../task/task.ts';
 import { taskStates } from '../task/task-state.ts';
 import { timestampSchema } from '../task/task-status.ts';
+import { attemptUsageSchema } from './protocol.ts';
 
 /**
  * What the manager's HTTP interface answers, beside tasks and events: one schema for the server
@@ -33,6 +34,10 @@ export const nodeReplySchema = nodeSchema
       .boolean()
       .optional()
       .describe('It was lost three times or more within ten minutes; absent where it was not.'),
+    clockSkewMs: z
+      .number()
+      .optional()
+      .describe("How far its clock is ahead of the manager's; absent below ten seconds."),
     stats: nodeStatsSchema.optional().describe("The latest heartbeat's; absent before the first."),
   })
   .meta({ id: 'NodeView' });
@@ -109,6 +114,16 @@ export const planSchema = z
   .meta({ id: 'Plan' });
 
 export type PlanReply = Readonly<z.output<typeof planSchema>>;
+
+/** Measured use of what runs: GET /usage. */
+export const usageSchema = z
+  .object({
+    items: z.array(attemptUsageSchema.extend({ node: z.string() })),
+    silent: z.array(z.string()).describe('Nodes that did not tell in time, or are down.'),
+  })
+  .meta({ id: 'Usage' });
+
+export type UsageReply = Readonly<z.output<typeof usageSchema>>;
 
 /** The manager itself: GET /status. */
 export const managerStatusSchema = z

@@ -1,7 +1,14 @@
 import type { WebSocket } from 'ws';
 import { CubeError } from '../errors/cube-error.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { decodeFrame, encodeFrame, FRAME_BYTES_MAX, type SessionFrame } from './session.ts';
+import {
+  decodeFrame,
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  type SessionFrame,
+  type SessionInput,
+  type SessionOutput,
+} from './session.ts';
 
 /** Data that may be on its way, in bytes, before the other side has taken any of it. */
 const WINDOW_BYTES = 4 * FRAME_BYTES_MAX;
@@ -69,10 +76,16 @@ export class SessionSocket implements AsyncDisposable {
     this.#socket.send(encodeFrame(frame), { binary: true });
   }
 
-  /**
-   * The next frame; undefined when the connection has ended and all that came before was read.
-   * Data counts as taken when the one after it is asked for.
-   */
+  /** As `send`, in as many pieces as data must be sent in. */
+  async sendWhole(frame: SessionInput | SessionOutput): Promise<void> {
+    if (!('data' in frame) || frame.data.length <= FRAME_BYTES_MAX) return this.send(frame);
+    for (let start = 0; start < frame.data.length; start += FRAME_BYTES_MAX) {
+      const data = frame.data.subarray(start, start + FRAME_BYTES_MAX);
+      await this.send({ ...frame, data });
+    }
+  }
+
+  /** The next frame; undefined when the connection has ended and all that came before was read. */
   async read(): Promise<SessionFrame | undefined> {
     while (this.#waiting.length === 0) {
       if (this.closed.aborted) return undefined;

@@ -12,10 +12,10 @@ const terminalSizeSchema = z.object({
   rows: z.int().min(1).max(10_000),
 });
 
-export type TerminalSize = Readonly<z.output<typeof terminalSizeSchema>>;
+type TerminalSize = Readonly<z.output<typeof terminalSizeSchema>>;
 
 /** The arguments of a command take no more than this, in characters. */
-const COMMAND_LENGTH_MAX = 100_000;
+const COMMAND_LENGTH_MAX = 60_000;
 
 export const sessionRequestSchema = z
   .strictObject({
@@ -66,7 +66,8 @@ export interface SessionOptions {
  * the other tells with `taken` how much of it has gone on its way.
  */
 export type SessionFrame =
-  | { readonly type: 'request'; readonly request: SessionRequest }
+  /** The first message; a `SessionRequest`, still to be checked. */
+  | { readonly type: 'request'; readonly json: Uint8Array }
   | { readonly type: 'taken'; readonly bytes: number }
   /** Problem details, as the body of a reply has them; the last message. */
   | { readonly type: 'problem'; readonly json: string }
@@ -112,12 +113,12 @@ function contentOf(frame: SessionFrame): Uint8Array {
     case 'stdout':
     case 'stderr':
       return frame.data;
+    case 'request':
+      return frame.json;
     case 'end':
       return new Uint8Array();
     case 'problem':
       return text.encode(frame.json);
-    case 'request':
-      return text.encode(JSON.stringify(frame.request));
     case 'resize':
     case 'exit':
     case 'taken': {
@@ -140,10 +141,8 @@ export function decodeFrame(message: Uint8Array): SessionFrame | undefined {
       return { type };
     case 'problem':
       return { type, json: new TextDecoder().decode(content) };
-    case 'request': {
-      const request = parseContent(sessionRequestSchema, content);
-      return request === undefined ? undefined : { type, request };
-    }
+    case 'request':
+      return { type, json: content };
     case 'resize':
       return withType(type, parseContent(terminalSizeSchema, content));
     case 'exit':

@@ -39,9 +39,9 @@ import {
   toNodeOverview,
 } from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
-import { outputNode } from './output-node.ts';
 import { type PlannedTask, planTasks } from './planned-task.ts';
 import { RetentionLoop } from './retention-loop.ts';
+import { RunningAttempts } from './running-attempts.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
 import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
@@ -296,12 +296,14 @@ export class Manager {
   }
 
   /** The output of the current attempt, from its worker. */
-  async *logs(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<LogLine> {
-    const { state } = this.#started();
-    const { task } = await this.getTask(id);
-    const { address } = outputNode(task, state);
-    const key = { taskId: id, attempt: task.status.attempt };
-    yield* this.#options.link.logs(address, key, { ...options, signal });
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+    return this.attempts.logs(id, options, signal);
+  }
+
+  /** What only the workers can tell or do. */
+  get attempts(): RunningAttempts {
+    const getTask = (id: string) => this.getTask(id);
+    return new RunningAttempts({ ...this.#options, ...this.#started(), getTask });
   }
 
   /** A worker presents itself. @throws CubeError `wrong-cluster` or `name-taken`. */

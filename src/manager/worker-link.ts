@@ -1,11 +1,13 @@
 import type {
   Assignments,
   AttemptKey,
+  AttemptUsage,
   LogLine,
   LogOptions,
   StreamItem,
   WorkerList,
 } from '../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 
 /**
  * The port through which the manager speaks to workers, each named by its address. Every call may
@@ -20,6 +22,16 @@ export interface WorkerLink {
 
   /** Reports after a sequence, and heartbeats. Ends when the connection does. */
   reports(address: string, after: number, signal: AbortSignal): AsyncIterable<StreamItem>;
+
+  /** Measured use of each attempt that runs there. */
+  usage(address: string, signal: AbortSignal): Promise<readonly AttemptUsage[]>;
+
+  /** Runs a command in an attempt there, and kills it when the connection is lost. */
+  openSession(
+    address: string,
+    key: AttemptKey,
+    options: SessionOptions,
+  ): AsyncIterable<SessionOutput>;
 
   logs(
     address: string,

@@ -13,6 +13,7 @@ import { StartGate } from './start-gate.ts';
 import { StartTraces } from './start-traces.ts';
 import { stopAllTasks } from './stop-all-tasks.ts';
 import { TaskRunners } from './task-runners.ts';
+import { UsageGauge } from './usage-gauge.ts';
 import { meterChanges } from './worker-meter.ts';
 import type { CompleteWorkerOptions } from './worker-options.ts';
 
@@ -28,6 +29,7 @@ export interface WorkerParts {
   readonly book: AttemptBook;
   readonly standalone: StandaloneTasks;
   readonly gauge: MachineGauge;
+  readonly usage: UsageGauge;
   readonly announcer: Announcer | undefined;
   readonly traces: StartTraces;
   readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
@@ -80,6 +82,7 @@ export async function openWorkerParts(
     book,
     standalone,
     gauge,
+    usage: new UsageGauge({ runtimes: options.runtimes, clock }),
     announcer,
     traces,
     findWatcher,

@@ -4,6 +4,7 @@ import { timestamp } from '../lib/clock.ts';
 import {
   type Assignments,
   type AttemptKey,
+  type AttemptUsage,
   type JoinReply,
   type LogLine,
   type LogOptions,
@@ -11,11 +12,13 @@ import {
   type StreamItem,
   type WorkerList,
 } from '../link/protocol.ts';
+import type { SessionOptions, SessionOutput } from '../link/session.ts';
 import type { NodeFacts, NodeStats } from '../node/node.ts';
 import { STANDALONE } from '../store/attempt-repository.ts';
 import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
 import { attemptLogs } from './attempt-logs.ts';
+import { openAttemptSession } from './attempt-session.ts';
 import { takeOrders, takeReign } from './orders.ts';
 import { streamReports } from './report-stream.ts';
 import {
@@ -158,6 +161,17 @@ export class Worker {
       findOrphans(wanted.taskId).find((one) => one.attempt === wanted.attempt);
     const either = AbortSignal.any([signal, this.#abort.signal]);
     return attemptLogs({ book, findWatcher, findOrphan }, key, { ...options, signal: either });
+  }
+
+  /** Runs a command in an attempt. @throws CubeError `not-found`. */
+  openSession(key: AttemptKey, options: SessionOptions): AsyncIterable<SessionOutput> {
+    const signal = AbortSignal.any([options.signal, this.#abort.signal]);
+    return openAttemptSession(this.#serving(), key, { ...options, signal });
+  }
+
+  /** Measured use of each attempt that runs here. */
+  usage(): Promise<readonly AttemptUsage[]> {
+    return this.#readable().usage.measure(this.#abort.signal);
   }
 
   facts(): NodeFacts {

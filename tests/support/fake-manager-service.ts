@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CubeError } from '../../src/errors/cube-error.ts';
 import type { CubeEvent } from '../../src/event/event.ts';
+import type { AttemptService } from '../../src/http/attempt-service.ts';
 import type {
   Explanation,
   HistoryService,
@@ -15,6 +16,7 @@ import type {
   TaskView,
 } from '../../src/http/manager-service.ts';
 import type { Announcement, JoinReply, LogLine, LogOptions } from '../../src/link/protocol.ts';
+import type { SessionInput, SessionOutput } from '../../src/link/session.ts';
 import type { Task } from '../../src/task/task.ts';
 
 export const CLUSTER = '3f0c8a54-9f0e-4f55-8a63-3a0f6a3b8a11';
@@ -26,6 +28,16 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+/** A command that gives its input back, and ends with 0 when there is no more. */
+export async function* echo(input: AsyncIterable<SessionInput>): AsyncGenerator<SessionOutput> {
+  for await (const item of input) {
+    if (item.type === 'end') break;
+    if (item.type === 'input') yield { type: 'stdout', data: item.data };
+    else yield { type: 'stderr', data: Buffer.from(`${item.columns}x${item.rows}`) };
+  }
+  yield { type: 'exit', code: 0 };
 }
 
 /** A manager that keeps its tasks in a map and runs none: enough to stand behind the routes. */
@@ -45,6 +57,11 @@ export class FakeManagerService implements ManagerService {
     },
     verify: async () => ({ cluster: CLUSTER, epoch: 1, revision: 0, floor: 0, counts: {} }),
     prune: async () => ({ count: 0, bytes: 0, tasks: [] }),
+  };
+  openSession: AttemptService['openSession'] = (_, { input }) => echo(input);
+  readonly attempts: AttemptService = {
+    openSession: (id, session) => this.openSession(id, session),
+    usage: async () => ({ items: [], silent: [] }),
   };
   readonly tasks = new Map<string, Task>();
   readonly log: CubeEvent[] = [];

@@ -4,14 +4,16 @@ import type { WorkerService } from '../../src/http/worker-service.ts';
 import type {
   Assignments,
   AttemptKey,
+  AttemptUsage,
   LogLine,
   LogOptions,
   StreamItem,
   WorkerList,
 } from '../../src/link/protocol.ts';
+import type { SessionOptions, SessionOutput, SessionRequest } from '../../src/link/session.ts';
 import type { NodeFacts, NodeStats } from '../../src/node/node.ts';
 import type { Task } from '../../src/task/task.ts';
-import { aborted, TIME } from './fake-manager-service.ts';
+import { aborted, echo, TIME } from './fake-manager-service.ts';
 
 /** A worker that records what it is asked and runs nothing. */
 export class FakeWorkerService implements WorkerService {
@@ -44,6 +46,23 @@ export class FakeWorkerService implements WorkerService {
     this.askedLogs.push({ key, options });
     yield* this.lines;
     if (options.follow) await aborted(signal);
+  }
+
+  readonly sessions: { key: AttemptKey; request: SessionRequest }[] = [];
+
+  /** Gives its input back, and ends with 0 when there is no more. */
+  async *openSession(
+    key: AttemptKey,
+    { request, input }: SessionOptions,
+  ): AsyncIterable<SessionOutput> {
+    this.sessions.push({ key, request });
+    yield* echo(input);
+  }
+
+  usages: readonly AttemptUsage[] = [];
+
+  async usage(): Promise<readonly AttemptUsage[]> {
+    return this.usages;
   }
 
   facts(): NodeFacts {

@@ -59,6 +59,11 @@ export async function serveManager(options: Partial<ManagerOptions> = {}): Promi
       logs: async function* (address) {
         throw unreachable(address);
       },
+      // biome-ignore lint/correctness/useYield: nor can anything be run.
+      openSession: async function* (address) {
+        throw unreachable(address);
+      },
+      usage: away,
     },
     clock,
     random: new SeededRandom(1),

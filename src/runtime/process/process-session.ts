@@ -4,32 +4,15 @@ import type { Readable } from 'node:stream';
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
-import type { SessionInput, SessionOptions, SessionOutput } from '../../link/session.ts';
+import type { SessionInput, SessionOutput } from '../../link/session.ts';
 import { SessionOutputs } from '../session-outputs.ts';
 import { killSession } from './kill-session.ts';
+import type { ProcessSessionOptions, SessionProcess } from './session-process.ts';
 import { SHELL } from './shim.ts';
 import { openTerminal } from './terminal.ts';
 
 /** Output that others hold open is waited for this long once a command has ended. */
 const OUTPUT_WAIT_MS = 100;
-
-export interface ProcessSessionOptions extends SessionOptions {
-  /** Of a shell that becomes the command. */
-  readonly args: readonly string[];
-  readonly directory: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly clock: Clock;
-}
-
-/** A command that runs, whatever its input and output are connected to. */
-export interface SessionProcess {
-  readonly pid: number;
-  readonly outputs: SessionOutputs;
-  /** Resolves when the command has taken it, or has ended. */
-  take(input: SessionInput): Promise<void>;
-  /** Its exit code, once all of its output has been pushed. */
-  readonly ended: Promise<number>;
-}
 
 /**
  * Runs a command in a session of its own, and kills that whole session when it is done, aborted or

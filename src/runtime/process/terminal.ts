@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 import { CubeError } from '../../errors/cube-error.ts';
 import type { SessionInput, SessionRequest } from '../../link/session.ts';
 import { SessionOutputs } from '../session-outputs.ts';
-import type { ProcessSessionOptions, SessionProcess } from './process-session.ts';
+import type { ProcessSessionOptions, SessionProcess } from './session-process.ts';
 import { SHELL } from './shim.ts';
 
 type TerminalRequest = NonNullable<SessionRequest['terminal']>;

@@ -40,6 +40,13 @@ export function createSimulatedLink(options: SimulatedLinkOptions, life: Life): 
       life.call(() =>
         ask(options, { address, signal }, async (worker) => structuredClone(worker.list())),
       ),
+    usage: (address, signal) =>
+      life.call(() => ask(options, { address, signal }, (worker) => worker.usage())),
+    openSession: (address, key, session) => {
+      const { worker } = findMachine(new URL(address).hostname);
+      if (worker === undefined) throw unreachable(address);
+      return worker.openSession(key, session);
+    },
     reports: (address, after, signal) => reports(options, life, { address, after, signal }),
     logs: (address, key, logOptions) => {
       const { worker } = findMachine(new URL(address).hostname);

@@ -60,6 +60,14 @@ export class ExploredLink implements WorkerLink {
   }
 
   #request<Reply>(
+  async *openSession(): AsyncGenerator<never> {
+    // Nor are commands run.
+  }
+
+  async usage(): Promise<readonly never[]> {
+    return [];
+  }
+
     what: string,
     request: {
       readonly address: string;

@@ -35,8 +35,10 @@ describe('the description of the API', () => {
       'GET /tasks',
       'GET /tasks/{id}',
       'GET /tasks/{id}/events',
+      'GET /tasks/{id}/exec',
       'GET /tasks/{id}/logs',
       'GET /tasks/{id}/placement',
+      'GET /usage',
       'POST /nodes',
       'POST /nodes/{name}/drain',
       'POST /nodes/{name}/labels',
@@ -53,6 +55,7 @@ describe('the description of the API', () => {
     expect(pathsOf(await describeServer(openWorker))).toEqual([
       'DELETE /tasks/{id}',
       'GET /assignments',
+      'GET /attempts/{taskId}/{attempt}/exec',
       'GET /attempts/{taskId}/{attempt}/logs',
       'GET /healthz',
       'GET /metrics',
@@ -61,6 +64,7 @@ describe('the description of the API', () => {
       'GET /stats',
       'GET /tasks',
       'GET /tasks/{id}',
+      'GET /usage',
       'POST /assignments',
       'POST /tasks',
     ]);
