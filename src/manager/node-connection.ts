@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
 import type { Random } from '../lib/random.ts';
 import {
+  type Assignments,
   type Observation,
   PROTOCOL_VERSION,
   type StreamItem,
@@ -11,14 +12,9 @@ import {
 } from '../link/protocol.ts';
 import type { NodeStats, RuntimeFact } from '../node/node.ts';
 import type { Reign } from '../store/manager-repository.ts';
+import { HeldAttempts, type Orders } from './held-attempts.ts';
 import type { LivenessLimits } from './judge-liveness.ts';
-import {
-  type HeldAttempt,
-  heldKey,
-  type Orders,
-  withObservation,
-  withOrdersTaken,
-} from './plan-orders.ts';
+import type { OrdersPlan } from './plan-orders.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** What a connection needs of the manager around it. */
@@ -37,8 +33,8 @@ export interface ConnectionOwner {
   admit(node: string, list: WorkerList): Promise<void>;
   /** Settles a full list: also what it leaves out; resolves when that is durable. */
   settle(node: string, list: WorkerList): Promise<void>;
-  /** The orders that the worker lacks, given what it has. */
-  planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders;
+  /** The orders that the worker lacks, given what it has: of these tasks, or else of all. */
+  planOrders(node: string, held: HeldAttempts, changed?: ReadonlySet<string>): OrdersPlan;
   /** The worker has these orders on its disk. */
   onOrdersTaken(orders: Orders): void;
   onHeartbeat(node: string, stats: NodeStats, runtimes: readonly RuntimeFact[]): void;
@@ -52,6 +48,9 @@ const RECORDING_MAX = 1000;
 /** An acknowledgement alone is not worth a request at once. */
 const ACKNOWLEDGE_DELAY_MS = 500;
 
+/** As a safety net all that a worker has is compared this often, in milliseconds. */
+const FULL_LOOK_MS = 60_000;
+
 /**
  * The manager's side of one worker: keeps its stream of reports open, settles its full list each
  * time before, and hands it orders until it has confirmed them.
@@ -61,7 +60,11 @@ export class NodeConnection {
   readonly #owner: ConnectionOwner;
   readonly #connectLoop: Loop;
   readonly #dispatchLoop: Loop;
-  #held = new Map<string, HeldAttempt>();
+  #held = new HeldAttempts();
+  /** The tasks that may lack an order: those that have changed, here or at the worker. */
+  #changed = new Set<string>();
+  /** When all tasks were compared; undefined when that is due. */
+  #comparedAt: number | undefined;
   #settled = false;
   #isSettling = false;
   #heardAt: number;
@@ -72,6 +75,8 @@ export class NodeConnection {
   /** Since the latest success. */
   #tries = 0;
   #stream: AbortController | undefined;
+  /** Aborted with the stream, and when the connection is stopped. */
+  #ended: AbortSignal | undefined;
   /** The connection over which the worker has taken a message. */
   #greeted: AbortController | undefined;
 
@@ -91,7 +96,7 @@ export class NodeConnection {
       ...shared,
       name: `dispatch ${node}`,
       retryMsMax: 5000,
-      pass: (signal) => this.#dispatch(signal),
+      pass: () => this.#dispatch(),
     });
   }
 
@@ -132,9 +137,12 @@ export class NodeConnection {
     this.#heardAt = Math.min(this.#owner.clock.monotonic(), this.#heardAt + awayMs);
   }
 
-  /** Looks for orders to hand over. */
-  nudge(): void {
-    if (this.#settled) this.#dispatchLoop.nudge();
+  /** The task has changed: looks for an order to hand over. */
+  nudge(taskId: string): void {
+    // All tasks are looked at when the connection is settled.
+    if (!this.#settled) return;
+    this.#changed.add(taskId);
+    this.#dispatchLoop.nudge();
   }
 
   /** Drops the stream and connects anew, as when the worker's address has changed. */
@@ -151,6 +159,7 @@ export class NodeConnection {
     const stream = new AbortController();
     this.#stream = stream;
     const either = AbortSignal.any([signal, stream.signal]);
+    this.#ended = either;
     try {
       await this.#listen(either, stream);
       this.#problem = 'the worker closed the connection';
@@ -202,12 +211,11 @@ export class NodeConnection {
     // It has spoken, even if what it says cannot be recorded now, as on a full disk.
     this.#heardAt = this.#owner.clock.monotonic();
     await this.#owner.settle(this.node, list);
-    this.#held = new Map();
-    for (const seen of list.observations) withObservation(this.#held, seen);
-    for (const { taskId, attempt } of list.orphans) {
-      const key = { taskId, attempt };
-      this.#held.set(heldKey(key), { ...key, phase: 'orphan', stopOrdered: false });
-    }
+    this.#held = new HeldAttempts();
+    for (const seen of list.observations) this.#held.observe(seen);
+    for (const orphan of list.orphans) this.#held.findOrphan(orphan);
+    this.#changed.clear();
+    this.#comparedAt = undefined;
     this.#acknowledged = list.sequence;
     this.#acknowledgedSent = 0;
     this.#recording.clear();
@@ -225,10 +233,12 @@ export class NodeConnection {
     this.#heardAt = this.#owner.clock.monotonic();
     if (item.type === 'heartbeat') {
       this.#stats = item.stats;
+      if (this.#isComparisonDue) this.#dispatchLoop.nudge();
       this.#owner.onHeartbeat(this.node, item.stats, item.runtimes);
       return;
     }
-    withObservation(this.#held, item.observation);
+    this.#held.observe(item.observation);
+    this.#changed.add(item.observation.taskId);
     const recorded = this.#owner
       .recordObservations(this.node, [item.observation])
       .then(() => this.#acknowledge(item.sequence))
@@ -246,36 +256,60 @@ export class NodeConnection {
     this.#dispatchLoop.nudgeAfter(ACKNOWLEDGE_DELAY_MS);
   }
 
-  async #dispatch(signal: AbortSignal): Promise<void> {
+  get #isComparisonDue(): boolean {
+    const since = this.#comparedAt;
+    return since === undefined || this.#owner.clock.monotonic() - since >= FULL_LOOK_MS;
+  }
+
+  async #dispatch(): Promise<void> {
     if (!this.#settled) return;
     const stream = this.#stream;
-    const orders = this.#owner.planOrders(this.node, this.#held);
+    const ended = this.#ended;
+    const { orders, left } = this.#plan();
     const count = orders.run.length + orders.stop.length + orders.forget.length;
     const acknowledged = this.#acknowledged;
     const isNews = count > 0 || acknowledged !== this.#acknowledgedSent;
     // The first message of a connection goes out even without orders: from then on the worker
     // knows the epoch, refuses every earlier one, and is heard as often as it is to be.
-    if (stream === undefined || (this.#greeted === stream && !isNews)) return;
-    const { heartbeatMs } = this.#owner.limits;
-    await this.#owner.link.assign(
-      this.#owner.addressOf(this.node),
-      {
-        protocol: PROTOCOL_VERSION,
-        ...this.#owner.reign,
-        ...orders,
-        acknowledged,
-        heartbeatMs,
-      },
-      AbortSignal.any([signal, stream.signal]),
-    );
+    if (ended === undefined || (this.#greeted === stream && !isNews)) return;
+    await this.#assign({ ...orders, acknowledged }, ended);
     this.#owner.onOrdersTaken(orders);
     // Another list has been taken over since; what it leaves out is ordered again.
     if (this.#stream !== stream) return;
     this.#greeted = stream;
     this.#acknowledgedSent = acknowledged;
-    this.#held = withOrdersTaken(this.#held, orders);
+    this.#held.takeOrders(orders);
+    for (const id of left) this.#changed.add(id);
     // What did not fit, or came meanwhile, follows at once.
-    if (count > 0) this.#dispatchLoop.nudge();
+    if (this.#changed.size > 0) this.#dispatchLoop.nudge();
+  }
+
+  /** The orders for what has changed since the last time, and from time to time for everything. */
+  #plan(): OrdersPlan {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    if (!this.#isComparisonDue) return this.#owner.planOrders(this.node, this.#held, changed);
+    this.#comparedAt = this.#owner.clock.monotonic();
+    return this.#owner.planOrders(this.node, this.#held);
+  }
+
+  async #assign(
+    news: Orders & Pick<Assignments, 'acknowledged'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { link, reign, limits } = this.#owner;
+    const { heartbeatMs } = limits;
+    try {
+      await link.assign(
+        this.#owner.addressOf(this.node),
+        { protocol: PROTOCOL_VERSION, ...reign, ...news, heartbeatMs },
+        signal,
+      );
+    } catch (error) {
+      // Whether they were taken is not known, so that all are compared again.
+      this.#comparedAt = undefined;
+      throw error;
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import type { Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 import type { Committer } from './committer.ts';
+import type { HeldAttempts, Orders } from './held-attempts.ts';
 import { judgeHeartbeat } from './judge-heartbeat.ts';
 import { judgeJoin } from './judge-join.ts';
 import type { LivenessLimits } from './judge-liveness.ts';
@@ -17,7 +18,7 @@ import { judgeObservation, type ObservationContext } from './judge-observation.t
 import { LivenessLoop } from './liveness-loop.ts';
 import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
 import { NodeLosses } from './node-losses.ts';
-import { type HeldAttempt, type Orders, planOrders } from './plan-orders.ts';
+import { type OrdersPlan, planOrders } from './plan-orders.ts';
 import { SeedLoop } from './seed-loop.ts';
 import { settleList } from './settle-list.ts';
 import type { TaskJourneys } from './task-journeys.ts';
@@ -121,8 +122,11 @@ export class NodeSupervisor implements ConnectionOwner {
   onPublished({ event, task, taskBefore, node, nodeBefore }: AppliedEvent): void {
     if (event.taskId !== undefined) {
       // The node that a task has left has something to forget.
-      for (const name of new Set([task?.status.node, taskBefore?.status.node])) {
-        if (name !== undefined) this.#connections.get(name)?.nudge();
+      const now = task?.status.node;
+      const before = taskBefore?.status.node;
+      if (now !== undefined) this.#connections.get(now)?.nudge(event.taskId);
+      if (before !== undefined && before !== now) {
+        this.#connections.get(before)?.nudge(event.taskId);
       }
     } else if (node !== undefined && nodeBefore !== undefined) {
       // What a runtime holds can be seen again once it is back: the full list tells of it.
@@ -211,11 +215,12 @@ export class NodeSupervisor implements ConnectionOwner {
     });
   }
 
-  planOrders(node: string, held: ReadonlyMap<string, HeldAttempt>): Orders {
+  planOrders(node: string, held: HeldAttempts, changed?: ReadonlySet<string>): OrdersPlan {
     const { state } = this.#options;
-    const placed = [...state.placedOn(node)].flatMap((id) => state.findTask(id) ?? []);
-    const orders = planOrders(held, { node, placed, findTask: (id) => state.findTask(id) });
-    return { ...orders, run: orders.run.map((order) => this.#withTrace(order)) };
+    const taskIds = changed ?? new Set([...state.placedOn(node), ...held.taskIds()]);
+    const findTask = (id: string): Task | undefined => state.findTask(id);
+    const { orders, left } = planOrders(taskIds, { node, held, findTask });
+    return { orders: { ...orders, run: orders.run.map((order) => this.#withTrace(order)) }, left };
   }
 
   onOrdersTaken({ run }: Orders): void {

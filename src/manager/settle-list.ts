@@ -1,8 +1,7 @@
 import type { EventDraft } from '../event/event.ts';
-import type { WorkerList } from '../link/protocol.ts';
+import type { AttemptKey, WorkerList } from '../link/protocol.ts';
 import type { Task } from '../task/task.ts';
 import { judgeObservation, type ObservationContext } from './judge-observation.ts';
-import { heldKey } from './plan-orders.ts';
 
 /** What settling looks at beside the list. */
 export interface SettleContext {
@@ -24,7 +23,7 @@ export interface SettleContext {
 export function settleList(list: WorkerList, context: SettleContext): readonly EventDraft[] {
   const drafts: EventDraft[] = [];
   const known = new Set<string>();
-  for (const seen of [...list.observations, ...list.orphans]) known.add(heldKey(seen));
+  for (const seen of [...list.observations, ...list.orphans]) known.add(keyText(seen));
   for (const seen of list.observations) {
     const task = context.findTask(seen.taskId);
     if (task === undefined) continue;
@@ -32,7 +31,7 @@ export function settleList(list: WorkerList, context: SettleContext): readonly E
     if (draft !== undefined) drafts.push(draft);
   }
   for (const task of context.placed) {
-    const key = heldKey({ taskId: task.id, attempt: task.status.attempt });
+    const key = keyText({ taskId: task.id, attempt: task.status.attempt });
     if (known.has(key) || task.status.state !== 'running') continue;
     const runtime = list.facts.runtimes.find(({ name }) => name === task.spec.runtime);
     if (runtime?.available === false) continue;
@@ -56,4 +55,8 @@ export function settleList(list: WorkerList, context: SettleContext): readonly E
     if (lost !== undefined) drafts.push(lost);
   }
   return drafts;
+}
+
+function keyText({ taskId, attempt }: AttemptKey): string {
+  return `${taskId}/${attempt}`;
 }

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type HeldAttempt,
-  heldKey,
-  planOrders,
-  withOrdersTaken,
-} from '../../../src/manager/plan-orders.ts';
+import { type HeldAttempt, HeldAttempts } from '../../../src/manager/held-attempts.ts';
+import { planOrders } from '../../../src/manager/plan-orders.ts';
 import type { Task } from '../../../src/task/task.ts';
 import type { TaskSpecInput } from '../../../src/task/task-spec.ts';
 import type { TaskStatus } from '../../../src/task/task-status.ts';
@@ -21,20 +17,13 @@ function held(attempt: number, more: Partial<HeldAttempt> = {}): HeldAttempt {
 }
 
 function plan(tasks: readonly Task[], attempts: readonly HeldAttempt[]) {
-  const placed = tasks.filter(({ status }) => ['scheduled', 'running'].includes(status.state));
-  const map = new Map(attempts.map((one) => [heldKey(one), one]));
-  const context = {
-    node: NODE,
-    placed: placed.filter(({ status }) => status.node === NODE),
-    findTask: (id: string) => tasks.find((one) => one.id === id),
-  };
-  const orders = planOrders(map, context);
-  const again = planOrders(withOrdersTaken(map, orders), context);
-  expect(again, 'orders that were taken are not given again').toEqual({
-    run: [],
-    stop: [],
-    forget: [],
-  });
+  const held = new HeldAttempts(attempts);
+  const findTask = (id: string) => tasks.find((one) => one.id === id);
+  const ids = new Set([...tasks.map(({ id }) => id), ...held.taskIds()]);
+  const { orders } = planOrders(ids, { node: NODE, held, findTask });
+  held.takeOrders(orders);
+  const again = planOrders(ids, { node: NODE, held, findTask });
+  expect(again, 'orders that were taken are not given again').toEqual({ orders: none, left: [] });
   const keys = (list: readonly { readonly attempt: number }[]) => list.map((one) => one.attempt);
   return { run: keys(orders.run), stop: keys(orders.stop), forget: keys(orders.forget) };
 }
@@ -113,12 +102,12 @@ describe('orders for a worker', () => {
   it('drop anonymous volumes only with a task that is gone, not with one that has moved', () => {
     const moved = task({ state: 'running', node: 'n2' });
     const attempts = [held(1), { ...held(4), taskId: taskId(9) }];
-    const { forget } = planOrders(new Map(attempts.map((one) => [heldKey(one), one])), {
+    const { orders } = planOrders([taskId(1), taskId(9)], {
       node: NODE,
-      placed: [],
+      held: new HeldAttempts(attempts),
       findTask: (id) => (id === moved.id ? moved : undefined),
     });
-    expect(forget).toEqual([
+    expect(orders.forget).toEqual([
       { taskId: taskId(1), attempt: 1 },
       { taskId: taskId(9), attempt: 4, dropVolumes: true },
     ]);
@@ -129,21 +118,38 @@ describe('orders for a worker', () => {
     const placed = Array.from({ length: 60 }, (_, number) =>
       makeTask({ args }, { number, status: { state: 'scheduled', node: NODE, attempt: 1 } }),
     );
-    const context = {
-      node: NODE,
-      placed,
-      findTask: (id: string) => placed.find((one) => one.id === id),
-    };
-    let held: ReadonlyMap<string, HeldAttempt> = new Map();
+    const held = new HeldAttempts();
+    const findTask = (id: string) => placed.find((one) => one.id === id);
+    let ids: readonly string[] = placed.map(({ id }) => id);
     let requestCount = 0;
-    for (;;) {
-      const orders = planOrders(held, context);
-      if (orders.run.length === 0) break;
+    while (ids.length > 0) {
+      const { orders, left } = planOrders(ids, { node: NODE, held, findTask });
       expect(JSON.stringify(orders).length).toBeLessThan(16 * 1024 ** 2);
-      held = withOrdersTaken(held, orders);
+      held.takeOrders(orders);
+      ids = left;
       requestCount += 1;
     }
-    expect(held.size).toBe(60);
+    expect([...held.taskIds()]).toHaveLength(60);
     expect(requestCount).toBeGreaterThan(1);
+  });
+
+  it('never hold more of a kind than a request may, whatever is left behind by one task', () => {
+    const held = new HeldAttempts(
+      Array.from({ length: 1200 }, (_, index) => ({
+        taskId: taskId(1),
+        attempt: index + 1,
+        phase: 'ended' as const,
+        stopOrdered: false,
+      })),
+    );
+    const context = { node: NODE, held, findTask: () => undefined };
+    const counts: number[] = [];
+    for (let ids: readonly string[] = [taskId(1)]; ids.length > 0; ) {
+      const { orders, left } = planOrders(ids, context);
+      counts.push(orders.forget.length);
+      held.takeOrders(orders);
+      ids = left;
+    }
+    expect(counts).toEqual([500, 500, 200]);
   });
 });
