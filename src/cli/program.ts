@@ -98,6 +98,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'make the data of a manager from a backup',
     load: async () => (await import('./commands/restore.ts')).defineRestore,
   },
+  doctor: {
+    summary: 'look for what is wrong, and say what to do',
+    load: async () => (await import('./commands/doctor.ts')).defineDoctor,
+  },
   simulate: {
     summary: 'run whole clusters under faults, on virtual time',
     load: async () => (await import('./commands/simulate.ts')).defineSimulate,

@@ -27,7 +27,12 @@ export interface NodeOverview {
   readonly taskCount: number;
   readonly stats?: NodeStats;
   readonly flapping?: boolean;
+  /** How far its clock is ahead of this manager's, where that is much, in milliseconds. */
+  readonly clockSkewMs?: number;
 }
+
+/** Clocks that are closer than this count as one: the time on its way is in it too. */
+const CLOCK_SKEW_SHOWN_MS = 10_000;
 
 /** A node as it was counted, with what is measured there. */
 export function toNodeOverview(
@@ -35,15 +40,18 @@ export function toNodeOverview(
   measured: {
     statsOf(node: string): NodeStats | undefined;
     isFlapping(node: string): boolean;
+    clockSkewOf(node: string): number;
   },
 ): NodeOverview {
   const stats = measured.statsOf(node.name);
+  const clockSkewMs = measured.clockSkewOf(node.name);
   return {
     node,
     committed,
     taskCount,
     ...(stats === undefined ? {} : { stats }),
     ...(measured.isFlapping(node.name) ? { flapping: true } : {}),
+    ...(Math.abs(clockSkewMs) < CLOCK_SKEW_SHOWN_MS ? {} : { clockSkewMs }),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../link/protocol.ts';
 import type { NodeStats, RuntimeFact } from '../node/node.ts';
 import type { Reign } from '../store/manager-repository.ts';
+import { ClockSkew } from './clock-skew.ts';
 import { HeldAttempts, type Orders } from './held-attempts.ts';
 import type { LivenessLimits } from './judge-liveness.ts';
 import type { OrdersPlan } from './plan-orders.ts';
@@ -57,6 +58,7 @@ const FULL_LOOK_MS = 60_000;
  */
 export class NodeConnection {
   readonly node: string;
+  readonly clockSkew: ClockSkew = new ClockSkew();
   readonly #owner: ConnectionOwner;
   readonly #connectLoop: Loop;
   readonly #dispatchLoop: Loop;
@@ -233,6 +235,7 @@ export class NodeConnection {
     this.#heardAt = this.#owner.clock.monotonic();
     if (item.type === 'heartbeat') {
       this.#stats = item.stats;
+      this.clockSkew.note(item.stats.time, this.#owner.clock.now());
       if (this.#isComparisonDue) this.#dispatchLoop.nudge();
       this.#owner.onHeartbeat(this.node, item.stats, item.runtimes);
       return;

@@ -104,6 +104,11 @@ export class NodeSupervisor implements ConnectionOwner {
     connection.start();
   }
 
+  /** How far the node's clock is ahead, in milliseconds; 0 before anything is known. */
+  clockSkewOf(node: string): number {
+    return this.#connections.get(node)?.clockSkew.ms ?? 0;
+  }
+
   statsOf(node: string): NodeStats | undefined {
     return this.#connections.get(node)?.stats;
   }

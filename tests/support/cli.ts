@@ -29,18 +29,17 @@ const CLI_NOW = Date.parse('2026-01-02T03:05:05.000Z');
 /** The machine's clock, at a fixed wall time. */
 const cliClock: Clock = { ...systemClock, now: () => CLI_NOW };
 
-/** Runs one command line with everything around it made up. */
-export async function cli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const written = { stdout: '', stderr: '' };
+/** Everything around a command, made up. */
+export function cliIo(
+  options: CliOptions = {},
+  onWritten: (name: 'stdout' | 'stderr', text: string) => void = () => undefined,
+): CliIo {
   const outputFor = (name: 'stdout' | 'stderr'): Output => ({
     isTerminal: options.columns !== undefined,
     columns: options.columns,
-    write: async (text) => {
-      written[name] += text;
-      if (name === 'stdout') options.onOutput?.(text);
-    },
+    write: async (text) => onWritten(name, text),
   });
-  const io: CliIo = {
+  return {
     stdin: {
       isTerminal: options.input === undefined,
       async *read() {
@@ -59,6 +58,15 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
       [Symbol.dispose]: () => undefined,
     }),
   };
+}
+
+/** Runs one command line with everything around it made up. */
+export async function cli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const written = { stdout: '', stderr: '' };
+  const io = cliIo(options, (name, text) => {
+    written[name] += text;
+    if (name === 'stdout') options.onOutput?.(text);
+  });
   const exitCode = await runCli(argv, io);
   return { exitCode, ...written };
 }

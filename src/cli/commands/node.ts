@@ -8,6 +8,7 @@ import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
 import { type CommandContext, once } from '../command-context.ts';
+import { describeSkew } from '../describe-skew.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { defineSteering } from '../node-steering.ts';
 import { parseMoment } from '../parse-moment.ts';
@@ -94,7 +95,7 @@ function formatNodes(io: CliIo, nodes: readonly NodeReply[]): string {
     paint: (text, { title, row }) => {
       if (row === -1) return colors.bold(text);
       if (title !== 'STATE') return text;
-      if (text.includes('flapping')) return colors.yellow(text);
+      if (/flapping|clock/.test(text)) return colors.yellow(text);
       return text.startsWith('up') ? colors.green(text) : colors.red(text);
     },
   });
@@ -102,7 +103,9 @@ function formatNodes(io: CliIo, nodes: readonly NodeReply[]): string {
 
 /** `up`, `up (flapping)`, `down since 3m: no heartbeat`. */
 export function describeNodeState(node: NodeReply, now: number): string {
-  const state = `${nodeState(node)}${node.flapping === true ? ' (flapping)' : ''}`;
+  const { clockSkewMs } = node;
+  const clock = clockSkewMs === undefined ? '' : ` (clock ${describeSkew(clockSkewMs)})`;
+  const state = `${nodeState(node)}${node.flapping === true ? ' (flapping)' : ''}${clock}`;
   if (node.liveness === 'up') return state;
   const since = `${state} since ${formatAge(node.livenessSince, now)}`;
   return node.livenessReason === undefined ? since : `${since}: ${node.livenessReason}`;
