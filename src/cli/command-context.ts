@@ -1,14 +1,14 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { CliIo } from './cli-io.ts';
-import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { exitCodes } from './exit-codes.ts';
 
 /** What every command is given. */
 export interface CommandContext {
   readonly io: CliIo;
   /** What followed `--` on the command line of `cube run`. */
   readonly operands: readonly string[];
-  /** The exit code of the command; 0 unless it says otherwise. */
-  exitCode: ExitCode;
+  /** The exit code of the command; 0 unless it says otherwise. One that it runs has its own. */
+  exitCode: number;
 }
 
 export function createCommandContext(io: CliIo, operands: readonly string[]): CommandContext {

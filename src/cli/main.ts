@@ -2,7 +2,7 @@ import type { CommanderError } from 'commander';
 import { describeUnknownVariables } from '../config/environment.ts';
 import { type CliIo, createProcessIo } from './cli-io.ts';
 import { type CommandContext, createCommandContext } from './command-context.ts';
-import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { exitCodes } from './exit-codes.ts';
 import { printError } from './print-error.ts';
 import { createProgram } from './program.ts';
 
@@ -16,7 +16,14 @@ export async function main(argv: readonly string[]): Promise<void> {
  *
  * @param argv begins with the command's name.
  */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  if (argv[0] === '__complete') {
+    // What a shell asks at each tab: no command, and never an error.
+    const { complete } = await import('./complete.ts');
+    const words = argv[1] === '--' ? argv.slice(2) : argv.slice(1);
+    await complete(createCommandContext(io, []), words);
+    return exitCodes.ok;
+  }
   const { own, operands } = splitOperands(argv);
   const context = createCommandContext(io, operands);
   for (const warning of describeUnknownVariables(io.environment)) {

@@ -27,14 +27,22 @@ export function addManagerOptions(command: Command): Command {
     .option('--json', 'write JSON for programs');
 }
 
+/** The manager that flags and variables name. */
+export async function findManager(
+  io: CliIo,
+  flags: ManagerFlags,
+): Promise<{ readonly url: string; readonly token: string | undefined }> {
+  const url = resolveManagerUrl(flags.manager, io.environment);
+  return { url, token: await findToken(flags.tokenFile, io.environment) };
+}
+
 /** A client for the manager that flags and variables name. */
 export async function connect(
   io: CliIo,
   flags: ManagerFlags,
   options: { readonly timeoutMs?: number } = {},
 ): Promise<CubeClient> {
-  const url = resolveManagerUrl(flags.manager, io.environment);
-  const token = await findToken(flags.tokenFile, io.environment);
+  const { url, token } = await findManager(io, flags);
   const { createCubeClient } = await import('../client/cube-client.ts');
   return createCubeClient({ url, token, fetch: io.fetch, clock: io.clock, ...options });
 }

@@ -74,6 +74,14 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the output of a task',
     load: async () => (await import('./commands/logs.ts')).defineLogs,
   },
+  exec: {
+    summary: 'run a command in a running task',
+    load: async () => (await import('./commands/exec.ts')).defineExec,
+  },
+  top: {
+    summary: 'watch what nodes and tasks use',
+    load: async () => (await import('./commands/top.ts')).defineTop,
+  },
   events: {
     summary: 'print what has happened, and what happens',
     load: async () => (await import('./commands/events.ts')).defineEvents,
@@ -101,6 +109,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     summary: 'look for what is wrong, and say what to do',
     load: async () => (await import('./commands/doctor.ts')).defineDoctor,
+  },
+  completion: {
+    summary: 'print a script that completes command lines of bash, zsh or fish',
+    load: async () => (await import('./commands/completion.ts')).defineCompletion,
   },
   simulate: {
     summary: 'run whole clusters under faults, on virtual time',

@@ -37,11 +37,17 @@ export function cliIo(
   const outputFor = (name: 'stdout' | 'stderr'): Output => ({
     isTerminal: options.columns !== undefined,
     columns: options.columns,
-    write: async (text) => onWritten(name, text),
+    rows: options.columns === undefined ? undefined : 24,
+    onResize: () => ({ [Symbol.dispose]: () => undefined }),
+    openScreen: () => ({ [Symbol.dispose]: () => undefined }),
+    write: async (text) => {
+      onWritten(name, typeof text === 'string' ? text : Buffer.from(text).toString());
+    },
   });
   return {
     stdin: {
       isTerminal: options.input === undefined,
+      takeKeys: () => ({ [Symbol.dispose]: () => undefined }),
       async *read() {
         const text = options.input ?? options.answer;
         if (text !== undefined) yield Buffer.from(text);

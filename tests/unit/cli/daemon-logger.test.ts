@@ -15,10 +15,11 @@ function capture(isTerminal: boolean, environment: Record<string, string> = {}):
     environment: { NO_COLOR: '1', ...environment },
     clock: { ...createProcessIo().clock, now: () => Date.parse('2026-01-02T03:04:05.678Z') },
     stderr: {
+      ...createProcessIo().stderr,
       isTerminal,
       columns: undefined,
       write: async (more) => {
-        text += more;
+        text += String(more);
       },
     },
   };
