@@ -37,7 +37,7 @@ export async function createManagerServer(options: ManagerServerOptions): Promis
     routes: [
       ...taskRoutes(service, { policy, clock }),
       ...nodeRoutes(service),
-      ...upkeepRoutes(service, clock),
+      ...upkeepRoutes(service, { hasToken: options.doors?.token !== undefined, clock }),
       eventRoute(service, clock),
       ...(dashboard === undefined ? [] : dashboardRoutes(dashboard)),
       ...commonRoutes(metrics.registry, () => ({ healthy: service.status().healthy })),

@@ -8,18 +8,28 @@ import {
 } from '../link/upkeep-replies.ts';
 import { parseDurationMs } from '../task/quantity.ts';
 import type { ManagerService } from './manager-service.ts';
+import { assertSameUser } from './peer-user.ts';
 import { type AnyRoute, defineRoute } from './route.ts';
 import { sendStream } from './stream.ts';
 
 /** What operators ask of a manager's data. */
 export function upkeepRoutes(
   service: Pick<ManagerService, 'upkeep'>,
-  clock: Clock = systemClock,
+  options: UpkeepRouteOptions,
 ): readonly AnyRoute[] {
-  return [backupRoute(service, clock), verifyRoute(service), pruneRoute(service)];
+  return [backupRoute(service, options), verifyRoute(service), pruneRoute(service)];
 }
 
-function backupRoute(service: Pick<ManagerService, 'upkeep'>, clock: Clock): AnyRoute {
+export interface UpkeepRouteOptions {
+  /** Whether a token is asked for. Without one, only the manager's own user gets a backup. */
+  readonly hasToken: boolean;
+  readonly clock?: Clock | undefined;
+}
+
+function backupRoute(
+  service: Pick<ManagerService, 'upkeep'>,
+  { hasToken, clock = systemClock }: UpkeepRouteOptions,
+): AnyRoute {
   return defineRoute({
     method: 'GET',
     path: '/backup',
@@ -32,7 +42,8 @@ function backupRoute(service: Pick<ManagerService, 'upkeep'>, clock: Clock): Any
         schema: z.string().meta({ format: 'binary' }),
       },
     },
-    handle: async ({ requestId, openSignal }, reply) => {
+    handle: async ({ raw, requestId, openSignal }, reply) => {
+      if (!hasToken) await assertSameUser(raw.socket);
       const signal = openSignal();
       await using copy = await service.upkeep.backUp();
       return await sendStream(reply, copy.read(), {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -80,6 +81,25 @@ describe('a backup', () => {
     expect(exitCode).toBe(4);
     expect(await readFile(file, 'utf8')).toBe('precious');
   });
+
+  // Only root can become somebody else.
+  test.runIf(process.getuid?.() === 0)(
+    'is given to no other user of the machine, unless he has the token',
+    async () => {
+      await using home = await temporaryDirectory();
+      await using daemon = await manager(join(home.path, 'data'));
+      // It needs nothing that another user might not be able to read.
+      const ask = 'exec 3<>/dev/tcp/127.0.0.1/$0; printf "$1" >&3; cat <&3';
+      const { host, port } = new URL(daemon.url);
+      const request = `GET /backup HTTP/1.1\\r\\nHost: ${host}\\r\\nConnection: close\\r\\n\\r\\n`;
+      const nobody = { uid: 65_534, cwd: '/' };
+      const asked = spawn('/bin/bash', ['-c', ask, port, request], nobody);
+      let text = '';
+      for await (const chunk of asked.stdout) text += String(chunk);
+      expect(text).toContain('HTTP/1.1 403');
+      expect(text).toContain('only the user that runs the manager');
+    },
+  );
 
   test('cannot be taken of a manager that keeps its data in memory', async () => {
     await using home = await temporaryDirectory();
