@@ -59,7 +59,6 @@ export class ExploredLink implements WorkerLink {
     // Nobody asks for output here.
   }
 
-  #request<Reply>(
   async *openSession(): AsyncGenerator<never> {
     // Nor are commands run.
   }
@@ -68,6 +67,7 @@ export class ExploredLink implements WorkerLink {
     return [];
   }
 
+  #request<Reply>(
     what: string,
     request: {
       readonly address: string;
