@@ -54,6 +54,7 @@ const sources = [
   join(root, 'tsconfig.json'),
   join(root, 'tsconfig.build.json'),
   join(root, 'vite.config.ts'),
+  join(root, 'vite.bundle.config.ts'),
 ];
 const sourceHash = hashOf([...sources, join(root, 'package-lock.json')]);
 const buildStamp = join(root, 'dist', '.cube-built');
@@ -63,7 +64,9 @@ if (process.argv.includes('--force-build') || !isCurrent(buildStamp, sourceHash)
   const node = join(root, 'node_modules', '.bin', 'node');
   const tsc = join(root, 'node_modules', 'typescript7', 'bin', 'tsc');
   run(node, [tsc, '-p', join(root, 'tsconfig.build.json')]);
-  run(node, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel=warn']);
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  run(node, [vite, 'build', '--logLevel=warn']);
+  run(node, [vite, 'build', '--config', 'vite.bundle.config.ts', '--logLevel=warn']);
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(buildStamp, sourceHash);
 }

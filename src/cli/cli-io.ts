@@ -1,8 +1,10 @@
 import { writeSync } from 'node:fs';
+import type { Fetch } from '../client/connection.ts';
 import { type Environment, readEnvironment } from '../config/environment.ts';
 import { type Clock, foregroundClock } from '../lib/clock.ts';
 import { type Random, systemRandom } from '../lib/random.ts';
 import { exitCodes } from './exit-codes.ts';
+import { nodeFetch } from './node-fetch.ts';
 
 export interface Output {
   readonly isTerminal: boolean;
@@ -42,7 +44,7 @@ export interface CliIo {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly random: Random;
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: Fetch;
   /** Takes over the signals until it is disposed of; before and after, they just end the process. */
   watchInterrupt(): Interrupt;
 }
@@ -50,8 +52,11 @@ export interface CliIo {
 /** The real process. */
 export function createProcessIo(): CliIo {
   return {
+    // Opened when it is asked for, since most commands never do.
     stdin: {
-      isTerminal: process.stdin.isTTY === true,
+      get isTerminal() {
+        return process.stdin.isTTY === true;
+      },
       read: readInput,
       takeKeys,
     },
@@ -60,7 +65,7 @@ export function createProcessIo(): CliIo {
     environment: readEnvironment(),
     clock: foregroundClock,
     random: systemRandom,
-    fetch: (...args) => globalThis.fetch(...args),
+    fetch: nodeFetch,
     watchInterrupt,
   };
 }

@@ -2,7 +2,32 @@ import pLimit from 'p-limit';
 import { CubeError } from '../errors/cube-error.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 
-export type Fetch = typeof globalThis.fetch;
+/** As much of `fetch` as is used; the platform's own fits. */
+export type Fetch = (address: string, options: FetchOptions) => Promise<FetchReply>;
+
+interface FetchOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+  readonly redirect?: 'manual';
+  readonly cache?: 'no-store';
+}
+
+export interface FetchReply {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: FetchBody | null;
+}
+
+interface FetchBody {
+  getReader(): {
+    read(): Promise<{ readonly done?: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
+  cancel(): Promise<void>;
+}
 
 /** What every client can be given. */
 export interface ClientOptions {

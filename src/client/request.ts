@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { CubeError, isCubeError } from '../errors/cube-error.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, FetchReply } from './connection.ts';
 import { toTimedOut, toUnreachable } from './network-error.ts';
 import { parseReply, toBadReply, toReplyError } from './reply-error.ts';
 
@@ -91,7 +91,7 @@ export async function* openStream(
     while (true) {
       deadline.restart(options.idleMs);
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done === true || value === undefined) return;
       deadline.restart(undefined);
       yield value;
     }
@@ -151,7 +151,7 @@ async function send(
   connection: Connection,
   request: ApiRequest,
   signal: AbortSignal,
-): Promise<Response> {
+): Promise<FetchReply> {
   const { method = 'GET', path, query = [], body, accept = 'application/json' } = request;
   const { traceparent } = request;
   const search = toSearch(query);
@@ -188,7 +188,7 @@ function toSearch(query: readonly (readonly [string, string])[]): string {
 
 async function readText(
   connection: Connection,
-  response: Response,
+  response: FetchReply,
   bytesMax: number,
 ): Promise<string> {
   if (response.body === null) return '';
@@ -198,7 +198,7 @@ async function readText(
   let text = '';
   while (true) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done === true || value === undefined) return text + decoder.decode();
     byteCount += value.byteLength;
     if (byteCount > bytesMax) {
       await reader.cancel();

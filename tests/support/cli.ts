@@ -1,5 +1,6 @@
 import type { CliIo, Interrupt, Output } from '../../src/cli/cli-io.ts';
 import { runCli } from '../../src/cli/main.ts';
+import { nodeFetch } from '../../src/cli/node-fetch.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 
@@ -58,7 +59,7 @@ export function cliIo(
     environment: { NO_COLOR: '1', ...options.environment },
     clock: options.clock ?? cliClock,
     random: systemRandom,
-    fetch: (...args) => globalThis.fetch(...args),
+    fetch: nodeFetch,
     watchInterrupt: (): Interrupt => ({
       signal: options.interrupt ?? new AbortController().signal,
       [Symbol.dispose]: () => undefined,
