@@ -35,7 +35,7 @@ export interface SubmissionPolicy {
 export function readTask(body: unknown, raw: IncomingMessage, policy: SubmissionPolicy): Wish {
   const wish = readSubmission(body);
   if (wish.kind === 'stop') return wish;
-  checkProcessOrigin(wish.spec, raw, policy);
+  checkOrigin(wish.spec, raw, policy);
   checkOwnPorts(wish.spec, policy);
   return wish;
 }
@@ -51,17 +51,17 @@ export function readPlanned(
   throw new CubeError('invalid-input', 'One of the tasks asks to stop; a plan is of what runs.');
 }
 
-/**
- * Judges where something that a process is to do comes from.
- *
- * @throws CubeError `not-allowed`, for a task of the process runtime and another machine.
- */
-export function checkProcessOrigin(
+/** Whether whoever asks may have something done by a task of this spec on the machine itself. */
+export function mayCommand(
   spec: TaskSpec,
   raw: IncomingMessage,
   policy: Pick<SubmissionPolicy, 'allowRemoteProcess'>,
-): void {
-  if (spec.runtime !== 'process' || policy.allowRemoteProcess || isLoopbackPeer(raw)) return;
+): boolean {
+  return spec.runtime !== 'process' || policy.allowRemoteProcess || isLoopbackPeer(raw);
+}
+
+function checkOrigin(spec: TaskSpec, raw: IncomingMessage, policy: SubmissionPolicy): void {
+  if (mayCommand(spec, raw, policy)) return;
   throw new CubeError(
     'not-allowed',
     'Tasks of the process runtime are taken only from this machine: they run with the rights of the worker.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CubeError } from '../errors/cube-error.ts';
 import { parseInput } from '../errors/input-issues.ts';
 import { eventSchema } from '../event/event.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
@@ -13,7 +14,7 @@ import { type AnyRoute, defineRoute, FullReply } from './route.ts';
 import { sessionRoute } from './session-route.ts';
 import { sendStream } from './stream.ts';
 import {
-  checkProcessOrigin,
+  mayCommand,
   readPlanned,
   readTask,
   type SubmissionPolicy,
@@ -151,10 +152,18 @@ function execRoute(service: ManagerService, { policy }: TaskRouteOptions): AnyRo
     params,
     session: async ({ params: { id }, raw }) => {
       const { task } = await service.getTask(id);
-      checkProcessOrigin(task.spec, raw, policy);
+      if (!mayCommand(task.spec, raw, policy)) throw remoteCommand();
       return (session) => service.attempts.openSession(id, session);
     },
   });
+}
+
+function remoteCommand(): CubeError {
+  return new CubeError(
+    'not-allowed',
+    'Commands beside a process are taken only from this machine: they run with its rights there.',
+    { hint: 'Run it on the machine of the manager, or start Cube with --allow-remote-process.' },
+  );
 }
 
 function withoutUndefined<Value extends object>(

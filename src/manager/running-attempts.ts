@@ -9,8 +9,8 @@ import type { TaskWithAge } from './task-age.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 export interface RunningAttemptsOptions {
-  readonly state: ClusterState;
-  readonly link: WorkerLink;
+  readonly state: Pick<ClusterState, 'nodes' | 'findNode'>;
+  readonly link: Pick<WorkerLink, 'logs' | 'openSession' | 'usage'>;
   readonly clock: Clock;
   readonly getTask: (id: string) => Promise<TaskWithAge>;
 }

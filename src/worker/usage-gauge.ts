@@ -8,11 +8,14 @@ const KEPT_MS = 900;
 
 /** Measures what runs here, and only while somebody asks. */
 export class UsageGauge {
-  readonly #runtimes: readonly Runtime[];
+  readonly #runtimes: readonly Pick<Runtime, 'usage'>[];
   readonly #clock: Clock;
   #last: { readonly atMs: number; readonly usage: Promise<readonly AttemptUsage[]> } | undefined;
 
-  constructor(options: { readonly runtimes: readonly Runtime[]; readonly clock: Clock }) {
+  constructor(options: {
+    readonly runtimes: readonly Pick<Runtime, 'usage'>[];
+    readonly clock: Clock;
+  }) {
     this.#runtimes = options.runtimes;
     this.#clock = options.clock;
   }

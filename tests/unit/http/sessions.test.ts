@@ -1,5 +1,5 @@
-import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { request as httpRequest, IncomingMessage } from 'node:http';
+import { connect, Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createConnection } from '../../../src/client/connection.ts';
@@ -229,3 +229,33 @@ test('one who breaks the protocol is cut off, and the server goes on', async () 
   raw.destroy();
   expect((await fetch(`${manager.url}/tasks`)).status).toBe(200);
 });
+
+test('a process takes commands only from this machine, unless that is allowed', async () => {
+  const raw = (remoteAddress: string) => new FakeRequest(remoteAddress);
+  for (const [allowRemoteProcess, remoteAddress, isTaken] of [
+    [false, '127.0.0.1', true],
+    [false, '10.1.2.3', false],
+    [true, '10.1.2.3', true],
+  ] as const) {
+    await using manager = await startManager({ doors: { allowRemoteProcess } });
+    const spec = taskSpecSchema.parse({ name: 'job', command: 'sleep' });
+    await manager.service.submit({ id: ID, spec }, { requestId: ID });
+    const route = manager.server.routes.find(({ path }) => path === '/tasks/:id/exec');
+    const opened = route?.session?.({ params: { id: ID }, raw: raw(remoteAddress) });
+    const result = await opened?.then(
+      () => 'taken',
+      (error: unknown) => error,
+    );
+    if (isTaken) expect(result).toBe('taken');
+    else expect(isCubeError(result, 'not-allowed'), String(result)).toBe(true);
+  }
+});
+
+/** A request of which only the sender matters. */
+class FakeRequest extends IncomingMessage {
+  constructor(remoteAddress: string) {
+    const socket = new Socket();
+    Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress });
+    super(socket);
+  }
+}
