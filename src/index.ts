@@ -54,6 +54,7 @@ export type {
   Announcement,
   Assignments,
   AttemptKey,
+  AttemptUsage,
   JoinReply,
   LogLine,
   LogOptions,
@@ -67,7 +68,14 @@ export type {
   NodeReply,
   TaskPageReply,
   TaskReply,
+  UsageReply,
 } from './link/replies.ts';
+export type {
+  SessionInput,
+  SessionOptions,
+  SessionOutput,
+  SessionRequest,
+} from './link/session.ts';
 // The manager.
 export { Manager } from './manager/manager.ts';
 export type { ManagerOptions } from './manager/manager-options.ts';

@@ -7,7 +7,12 @@ import { readJson } from '../errors/read-json.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Random } from '../lib/random.ts';
-import { MESSAGE_BYTES_MAX, type SessionInput, sessionRequestSchema } from '../link/session.ts';
+import {
+  MESSAGE_BYTES_MAX,
+  type SessionInput,
+  type SessionRequest,
+  sessionRequestSchema,
+} from '../link/session.ts';
 import { SessionSocket } from '../link/session-socket.ts';
 import { pathOf } from './doors.ts';
 import { securityHeaders } from './headers.ts';
@@ -133,13 +138,7 @@ export class SessionDoor {
       const request = await this.#readRequest(socket);
       const { route, params, raw } = opening;
       const open = await getSession(route)({ params, raw });
-      const [program] = request.command;
-      const fields = {
-        requestId,
-        ...Object(params),
-        program,
-        terminal: request.terminal !== undefined,
-      };
+      const fields = { requestId, ...whatIsRun(params, request) };
       this.#options.logger.info(fields, 'A command is run in a task.');
       const either = AbortSignal.any([signal, socket.closed]);
       for await (const output of open({ request, input: readInput(socket), signal: either })) {
@@ -160,7 +159,7 @@ export class SessionDoor {
     }
   }
 
-  async #readRequest(socket: SessionSocket) {
+  async #readRequest(socket: SessionSocket): Promise<SessionRequest> {
     const { clock, requestMs } = this.#options;
     let timer: { cancel(): void } | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -196,6 +195,13 @@ export class SessionDoor {
     const { clock, observe } = this.#options;
     observe({ route, method: 'GET', status, seconds: (clock.monotonic() - startedAt) / 1000 });
   }
+}
+
+/** For the log: which program in which task, and never its arguments. */
+function whatIsRun(params: unknown, { command, terminal }: SessionRequest): object {
+  const { id, taskId = id, attempt }: Readonly<Record<string, unknown>> = Object(params);
+  const where = attempt === undefined ? { taskId } : { taskId, attempt };
+  return { ...where, program: command[0], terminal: terminal !== undefined };
 }
 
 function getSession({ session }: AnyRoute): NonNullable<AnyRoute['session']> {

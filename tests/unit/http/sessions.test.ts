@@ -91,7 +91,7 @@ test('the log tells who ran which program, without its arguments', async () => {
   const line = manager.logger.lines.find(({ message }) => message.startsWith('A command is run'));
   expect(line).toMatchObject({
     level: 'info',
-    fields: { requestId: expect.any(String), id: ID, program: 'cat', terminal: false },
+    fields: { requestId: expect.any(String), taskId: ID, program: 'cat', terminal: false },
   });
   expect(JSON.stringify(manager.logger.lines)).not.toContain('secret-argument');
 });
