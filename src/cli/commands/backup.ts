@@ -37,8 +37,12 @@ export function defineBackup(program: Command, context: CommandContext): void {
     const { tasks = 0, events = 0 } = seal.counts;
     const size = formatBytes(bytes);
     const text =
-      `${file} holds revision ${seal.revision} of cluster ${seal.cluster}: ${tasks} tasks and ` +
-      `${events} events in ${size}, every record verified.`;
+      `${file} holds revision ${seal.revision} of cluster ${seal.cluster}: ${countOf(tasks, 'task')} and ` +
+      `${countOf(events, 'event')} in ${size}, every record verified.`;
     return io.stdout.write(`${toPlainText(text)}\n`);
   });
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -58,9 +58,10 @@ export function defineRestore(program: Command, context: CommandContext): void {
       return io.stdout.write(toJson({ dataDir, epoch, asidePath, backup: seal }));
     const aside = asidePath === undefined ? '' : ` What was there is now ${asidePath}.`;
     const cube = commandName(io.environment);
+    const { tasks = 0 } = seal.counts;
     const text =
       `${dataDir} holds revision ${seal.revision} of cluster ${seal.cluster}, as of ${seal.takenAt}: ` +
-      `${seal.counts['tasks'] ?? 0} tasks.${aside} Start it: ${cube} manager --data-dir ${dataDir}`;
+      `${tasks === 1 ? '1 task' : `${tasks} tasks`}.${aside} Start it: ${cube} manager --data-dir ${dataDir}`;
     return io.stdout.write(`${toPlainText(text)}\n`);
   });
 }

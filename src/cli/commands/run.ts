@@ -48,6 +48,8 @@ export function defineRun(program: Command, context: CommandContext): void {
     const submissions = await readTasksToRun(io, { files, flags, operands });
     const isList = files.length > 1 || submissions.length > 1;
     const submitted = await submitAll(io, flags, submissions);
+    const { noteNamesakes } = await import('../note-namesakes.ts');
+    await noteNamesakes(io, flags, submitted);
     if (flags.detach === true) {
       const ids = submitted.map(({ task }) => `${task.id}\n`).join('');
       await io.stdout.write(flags.json === true ? resultJson(submitted, isList) : ids);

@@ -36,6 +36,21 @@ function bodyOf(stub: { readonly requests: readonly { method: string; body: stri
 }
 
 describe('cube run', () => {
+  test('notes that another task of the name has not ended, and runs it all the same', async () => {
+    await using manager = await startManagerStub();
+    const argv = ['run', '-d', '-m', manager.url, '--name', 'web', '--image', 'nginx'];
+    const first = await cli(argv);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    const [{ id } = { id: '' }] = manager.tasks.values();
+    const second = await cli(argv);
+    expect(second.exitCode).toBe(0);
+    expect(second.stderr).toBe(
+      `cube: Another task named "web" is pending already (${id.slice(0, 8)}).\n`,
+    );
+    for (const task of manager.tasks.values()) manager.change(task.id, { state: 'completed' });
+    expect((await cli(argv)).stderr).toBe('');
+  });
+
   test('waits until the task runs, and tells where and what next', async () => {
     await using manager = await startManagerStub({ onSubmit: runIt });
     const argv = [
@@ -101,7 +116,8 @@ describe('cube run', () => {
     });
     const argv = ['run', '-d', '-m', stub.url, '--', 'sleep'];
     expect((await cli(argv)).exitCode).toBe(0);
-    const bodies = stub.requests.map(({ body }) => body);
+    const posts = stub.requests.filter(({ method }) => method === 'POST');
+    const bodies = posts.map(({ body }) => body);
     expect(bodies).toHaveLength(2);
     expect(bodies[0]).toBe(bodies[1]);
   });
