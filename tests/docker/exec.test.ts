@@ -22,10 +22,14 @@ test('cube exec -it is a shell in a container, with its terminal and its exit co
     CUBE_MANAGER_PORT: String(up.port),
   });
   await program.until(/[#$] /);
-  program.type('stty size; echo "$GREETING" "$TERM"\r');
+  // Some engines tell the size only once the command runs.
+  program.type(
+    'until stty size | grep -q 80; do sleep 0.05; done; stty size; echo "$GREETING" "$TERM"\r',
+  );
   await program.until(/24 80\r+\nhello xterm\r+\n/);
-  program.type('sleep 600\r');
-  await program.until('sleep 600');
+  // A key is a signal only once the command runs, not while the shell still reads the line.
+  program.type('echo runs "now"; sleep 600\r');
+  await program.until(/runs now\r+\n/);
   program.type('\u0003');
   program.type('echo still "here"\r');
   await program.until(/still here\r+\n/);

@@ -76,10 +76,11 @@ test('cube exec -it is a terminal: sizes, keys and Ctrl-C reach the command', as
   program.type('PS1=; stty size; echo "$GREETING" "$TERM"\r');
   await program.until(/24 80\r+\nhello xterm\r+\n/);
   program.resize(100, 30);
-  program.type('sleep 1; stty size\r');
+  program.type('until stty size | grep -q 100; do sleep 0.05; done; stty size\r');
   await program.until(/30 100\r+\n/);
-  program.type('sleep 600; echo "code $?"\r');
-  await program.until('sleep 600');
+  // A key is a signal only once the command runs, not while the shell still reads the line.
+  program.type('echo runs "now"; sleep 600\r');
+  await program.until(/runs now\r+\n/);
   program.type('\u0003');
   program.type('echo still "here"\r');
   await program.until(/still here\r+\n/);

@@ -1,5 +1,6 @@
 import { Duplex, type Readable } from 'node:stream';
 import { CubeError } from '../../errors/cube-error.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
 import type {
   SessionInput,
   SessionOptions,
@@ -15,16 +16,23 @@ import { FrameReader } from './log-frames.ts';
 /** What a user types at a terminal to say that there is no more. */
 const END_OF_INPUT = Buffer.from([4]);
 
+/** A first size is told so often, with pauses that grow by this, in milliseconds. */
+const RESIZE_TRIES = 10;
+const RESIZE_WAIT_MS = 10;
+
 /** A command in a container, connected to whoever asked for it. */
 export class ContainerSessions {
   readonly #engine: DockerEngine;
+  readonly #clock: Clock;
   readonly #execution: ContainerExecution;
 
   constructor(options: {
     readonly engine: DockerEngine;
+    readonly clock: Clock;
     readonly execution: ContainerExecution;
   }) {
     this.#engine = options.engine;
+    this.#clock = options.clock;
     this.#execution = options.execution;
   }
 
@@ -68,7 +76,11 @@ export class ContainerSessions {
       stream.destroy(error instanceof Error ? error : undefined);
     });
     try {
-      if (request.terminal !== undefined) await this.#resize(target, request.terminal, signal);
+      if (request.terminal !== undefined) {
+        this.#resizeAtStart(target, request.terminal, signal).catch((error: unknown) => {
+          stream.destroy(error instanceof Error ? error : undefined);
+        });
+      }
       yield* isTerminal ? readTerminal(stream) : readFrames(stream);
       signal.throwIfAborted();
     } finally {
@@ -120,19 +132,28 @@ export class ContainerSessions {
     throw new CubeError('runtime-unavailable', 'Docker gave no connection to the command.');
   }
 
-  /** A command that has ended has no size; so the refusal of one is no failure. */
+  /** An engine may answer a moment before the command is there to have a size. */
+  async #resizeAtStart(target: Target, size: TerminalRequest, signal: AbortSignal): Promise<void> {
+    for (let tries = 1; tries <= RESIZE_TRIES; tries += 1) {
+      if (await this.#resize(target, size, signal)) return;
+      await sleep(this.#clock, tries * RESIZE_WAIT_MS, signal);
+    }
+  }
+
+  /** False where it was refused: a command that has ended, or not begun, has no size. */
   async #resize(
     { execId }: Target,
     { columns, rows }: { readonly columns: number; readonly rows: number },
     signal: AbortSignal,
-  ): Promise<void> {
-    if (execId === undefined) return;
-    await this.#engine.attempt({
+  ): Promise<boolean> {
+    if (execId === undefined) return false;
+    const reply = await this.#engine.attempt({
       what: 'tell a command the size of its terminal',
       signal,
       run: (docker, abortSignal) =>
         docker.getExec(execId).resize({ w: columns, h: rows, abortSignal }),
     });
+    return !(reply instanceof Refusal);
   }
 }
 
@@ -151,13 +172,13 @@ function whatOf({ request }: SessionOptions): string {
 class Feeder {
   readonly #stream: Duplex;
   readonly #isTerminal: boolean;
-  readonly #resize: (size: SessionInput & { readonly type: 'resize' }) => Promise<void>;
+  readonly #resize: (size: SessionInput & { readonly type: 'resize' }) => Promise<unknown>;
   #isStopped = false;
 
   constructor(
     stream: Duplex,
     isTerminal: boolean,
-    resize: (size: SessionInput & { readonly type: 'resize' }) => Promise<void>,
+    resize: (size: SessionInput & { readonly type: 'resize' }) => Promise<unknown>,
   ) {
     this.#stream = stream;
     this.#isTerminal = isTerminal;

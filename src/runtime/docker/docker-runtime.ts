@@ -113,7 +113,7 @@ class DockerRuntime implements Runtime {
     this.#events = new ContainerEvents(parts);
     this.#logs = new ContainerLogs(parts);
     this.#execution = new ContainerExecution(parts);
-    this.#sessions = new ContainerSessions({ engine, execution: this.#execution });
+    this.#sessions = new ContainerSessions({ engine, clock, execution: this.#execution });
     this.#usage = new ContainerUsage(parts);
   }
 
