@@ -1,6 +1,8 @@
+import Docker from 'dockerode';
 import { expect, test } from 'vitest';
 import { startCubeUp } from '../support/cube-up.ts';
 import { ensureTestImage, TEST_IMAGE } from '../support/docker-image.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { CUBE_COMMAND, TerminalProgram } from '../support/terminal-program.ts';
 
@@ -37,4 +39,13 @@ test('cube exec -it is a shell in a container, with its terminal and its exit co
   expect(items).toMatchObject([{ taskId: task.id, attempt: 1, memory: expect.any(Number) }]);
   program.type('exit 9\r');
   expect(await program.ended()).toBe(9);
+  // What is pruned leaves no container behind.
+  await up.client.stop(task.id);
+  await up.untilState(task.id, 'completed');
+  expect((await up.client.prune({})).count).toBe(1);
+  const docker = new Docker();
+  await eventually('its container is gone', async () => {
+    const filters = { label: [`cube.task=${task.id}`] };
+    return (await docker.listContainers({ all: true, filters })).length === 0;
+  });
 });
