@@ -67,6 +67,12 @@ describe('tidiness', () => {
       ['src/lib/random.ts'],
     ],
     ['the environment', /\bprocess\.env\b/, 'read it in src/config', ['src/config/']],
+    [
+      'what node:http exports',
+      /^import (?!type\b).* from 'node:https?'/,
+      'take it from src/lib/node-http.ts, for an import loads fetch too',
+      [],
+    ],
     ['the exit', /\bprocess\.exit\b/, 'only the command line ends the process', ['src/cli/']],
     ['the console', /\bconsole\./, 'take a Logger as a parameter', ['src/cli/']],
   ])('keeps %s in its home', (_, pattern, remedy, homes) => {

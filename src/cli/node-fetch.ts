@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Fetch, FetchReply } from '../client/connection.ts';
+import { nodeHttp, nodeHttps } from '../lib/node-http.ts';
 
 /**
  * What the clients need of `fetch`, on the HTTP client that Node itself is built with. The
  * platform's own takes more time to load than a command otherwise lives.
  */
 export const nodeFetch: Fetch = (address, { body, ...options }) => {
-  const { request } = httpModule(address);
+  const { request } = address.startsWith('https:') ? nodeHttps : nodeHttp;
   const bodyOptions =
     body === undefined ? options : { ...options, headers: withLength(options.headers, body) };
   return new Promise((resolve, reject) => {
@@ -17,13 +18,6 @@ export const nodeFetch: Fetch = (address, { body, ...options }) => {
     outgoing.end(body);
   });
 };
-
-/** Not imported: an import would look at all that the module exports, and so load `fetch` after all. */
-function httpModule(address: string): typeof import('node:http') | typeof import('node:https') {
-  return address.startsWith('https:')
-    ? process.getBuiltinModule('node:https')
-    : process.getBuiltinModule('node:http');
-}
 
 function withLength(
   headers: Readonly<Record<string, string>> | undefined,

@@ -12,6 +12,7 @@ import type { Logger } from '../lib/logger.ts';
 import { Manager } from '../manager/manager.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import { meterStore } from '../store/metered-store.ts';
+import { nodeFetch } from './node-fetch.ts';
 import { openManagerStore } from './open-store.ts';
 import { createTracer } from './open-telemetry.ts';
 import { readDashboard } from './read-dashboard.ts';
@@ -51,7 +52,7 @@ export async function startManager(
   const tracer = createTracer(version);
   const manager = new Manager({
     store: meterStore(store, { clock: systemClock, onTransaction: meter.onTransaction }),
-    link: createWorkerClient({ token }),
+    link: createWorkerClient({ token, fetch: nodeFetch }),
     scheduler: createScheduler(settings.scheduler),
     workerAddresses: settings.workerAddresses,
     ...(nodeTimeoutMs === undefined ? {} : { nodeTimeoutMs }),

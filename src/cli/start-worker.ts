@@ -20,6 +20,7 @@ import { netProber } from '../worker/health/net-prober.ts';
 import { loadWorkerIdentity, saveWorkerIdentity } from '../worker/identity.ts';
 import { createMachineStats, type MachineStats, machineCapacity } from '../worker/machine-stats.ts';
 import { createWorker } from '../worker/worker.ts';
+import { nodeFetch } from './node-fetch.ts';
 import { openWorkerStore } from './open-store.ts';
 import { createTracer } from './open-telemetry.ts';
 import { type DaemonOptions, doorsOf } from './start-manager.ts';
@@ -73,7 +74,7 @@ export async function startWorker(
   for (const runtime of runtimes) parts.defer(() => runtime.close());
   let listening: Listening | undefined;
   const managerUrl = settings.managerUrl;
-  const link = createManagerLinkClient({ token });
+  const link = createManagerLinkClient({ token, fetch: nodeFetch });
   const metrics = createWorkerMetrics({ hasDefaults: true });
   const { meter } = metrics;
   const tracer = createTracer(version);

@@ -1,7 +1,8 @@
-import { type Server, STATUS_CODES } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { CubeError } from '../errors/cube-error.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
+import { nodeHttp } from '../lib/node-http.ts';
 import { PROBLEM_TYPE, toProblem } from './problem.ts';
 import { statusOf } from './status-codes.ts';
 
@@ -118,7 +119,7 @@ function refuse(socket: Socket, code: ErrorCode, message: string): void {
   const body = JSON.stringify(problem);
   socket.end(
     [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+      `HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? 'Error'}`,
       ...(code === 'method-not-allowed' ? ['Allow: GET, POST, DELETE'] : []),
       `Content-Type: ${PROBLEM_TYPE}`,
       `Content-Length: ${Buffer.byteLength(body)}`,

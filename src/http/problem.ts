@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
 import { CubeError, isCubeError } from '../errors/cube-error.ts';
 import { formatPath } from '../errors/describe-value.ts';
+import { nodeHttp } from '../lib/node-http.ts';
 import type { problemSchema } from '../link/replies.ts';
 import { statusOf } from './status-codes.ts';
 
@@ -16,7 +16,7 @@ export function toProblem(error: CubeError, requestId: string): Problem {
   const [first] = error.issues;
   return {
     type: `urn:cube:error:${error.code}`,
-    title: STATUS_CODES[status] ?? 'Error',
+    title: nodeHttp.STATUS_CODES[status] ?? 'Error',
     status,
     detail: error.message,
     code: error.code,

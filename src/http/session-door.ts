@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { CubeError } from '../errors/cube-error.ts';
@@ -6,6 +6,7 @@ import { invalidInput, parseInput } from '../errors/input-issues.ts';
 import { readJson } from '../errors/read-json.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { nodeHttp } from '../lib/node-http.ts';
 import type { Random } from '../lib/random.ts';
 import {
   MESSAGE_BYTES_MAX,
@@ -257,6 +258,6 @@ function refuseUpgrade(socket: Duplex, error: CubeError, requestId: string): voi
     connection: 'close',
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`;
+  const head = `HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? 'Error'}`;
   socket.end([head, ...lines, '', body].join('\r\n'), () => socket.destroy());
 }

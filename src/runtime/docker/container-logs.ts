@@ -1,8 +1,8 @@
-import { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { CubeError, isCubeError, messageOf } from '../../errors/cube-error.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
+import { nodeHttp } from '../../lib/node-http.ts';
 import type { LogLine, LogOptions } from '../../link/protocol.ts';
 import type { InstanceKey } from '../runtime.ts';
 import { moment } from './container-facts.ts';
@@ -184,7 +184,7 @@ function dialStream(docker: Docker, request: StreamRequest): Promise<NodeJS.Read
     docker.modem.dial(
       { path, method: 'GET', options, isStream: true, statusCodes, abortSignal },
       (error, stream) => {
-        if (stream instanceof IncomingMessage) resolve(stream);
+        if (stream instanceof nodeHttp.IncomingMessage) resolve(stream);
         else reject(error ?? new Error('Docker gave no stream.'));
       },
     );

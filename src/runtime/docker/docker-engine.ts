@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import http from 'node:http';
-import https from 'node:https';
+import type { Agent } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { CubeError } from '../../errors/cube-error.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { nodeHttp, nodeHttps } from '../../lib/node-http.ts';
 import { formatDuration } from '../../task/quantity.ts';
 import { CallScope } from './call-scope.ts';
 import type { DockerHost } from './docker-host.ts';
@@ -224,9 +224,9 @@ export class DockerEngine {
    * would fail the next call. And the client waits for ever for the rest of a reply whose
    * connection was cut in the middle, so an end of the connection ends the call.
    */
-  #agent(scope: CallScope): http.Agent {
+  #agent(scope: CallScope): Agent {
     const options = { keepAlive: false };
-    const agent = this.isEncrypted ? new https.Agent(options) : new http.Agent(options);
+    const agent = this.isEncrypted ? new nodeHttps.Agent(options) : new nodeHttp.Agent(options);
     const create = agent.createConnection.bind(agent);
     const cut = new Error('it was closed before the reply was complete');
     agent.createConnection = (args, callback) => {

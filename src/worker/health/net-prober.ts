@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { nodeHttp } from '../../lib/node-http.ts';
 import type { ProbeResult, Prober, ProbeTarget } from './prober.ts';
 
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -12,7 +12,7 @@ const HEADER_BYTES_MAX = 16 * 1024;
 export const netProber: Prober = {
   http(target, path, signal) {
     return reach(target, signal, (settle) => {
-      const outgoing = request({
+      const outgoing = nodeHttp.request({
         host: target.host,
         port: target.port,
         path,
