@@ -9,8 +9,7 @@ import {
 
 /** A string without NUL or lone surrogates, which no runtime and no encoding can carry. */
 export function safeString(lengthMax: number, wanted?: string): z.ZodString {
-  const message =
-    wanted ?? `a string of at most ${groupDigits(lengthMax)} characters without NUL`;
+  const message = wanted ?? `a string of at most ${groupDigits(lengthMax)} characters without NUL`;
   return z
     .string(message)
     .max(lengthMax, message)

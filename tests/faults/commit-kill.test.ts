@@ -87,23 +87,27 @@ async function killDuringSubmit(cluster: FaultCluster, step: Step): Promise<bool
   return isHit;
 }
 
-test(`a manager killed at each step of a commit, ${timesEach} times each, loses nothing`, async () => {
-  await using cluster = await FaultCluster.start();
-  cluster.watch();
-  let killCount = 0;
-  for (const step of steps) {
-    let hitCount = 0;
-    for (let tries = 0; hitCount < timesEach; tries += 1) {
-      expect(tries, step.name).toBeLessThan(TRIES_MAX * timesEach);
-      if (await killDuringSubmit(cluster, step)) hitCount += 1;
-      killCount += 1;
+test(
+  `a manager killed at each step of a commit, ${timesEach} times each, loses nothing`,
+  async () => {
+    await using cluster = await FaultCluster.start();
+    cluster.watch();
+    let killCount = 0;
+    for (const step of steps) {
+      let hitCount = 0;
+      for (let tries = 0; hitCount < timesEach; tries += 1) {
+        expect(tries, step.name).toBeLessThan(TRIES_MAX * timesEach);
+        if (await killDuringSubmit(cluster, step)) hitCount += 1;
+        killCount += 1;
+      }
     }
-  }
-  for (const { id } of cluster.acknowledged) {
-    const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
-    expect(status.attempt).toBe(1);
-  }
-  expect(cluster.seen.length).toBeGreaterThan(killCount);
-  expect(await cluster.judge()).toEqual([]);
-  tell({ kills: killCount });
-}, isLong ? 3_600_000 : 900_000);
+    for (const { id } of cluster.acknowledged) {
+      const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
+      expect(status.attempt).toBe(1);
+    }
+    expect(cluster.seen.length).toBeGreaterThan(killCount);
+    expect(await cluster.judge()).toEqual([]);
+    tell({ kills: killCount });
+  },
+  isLong ? 3_600_000 : 900_000,
+);

@@ -64,67 +64,73 @@ function killAfterStart(proxy: SocketProxy, kill: () => void): void {
   };
 }
 
-test(`a worker killed at each step of a start, ${timesEach} times each, starts each attempt once`, async () => {
-  const image = await ensureTestImage();
-  const sinceMs = Date.now();
-  await using proxy = await openSocketProxy(ENGINE);
-  await using cluster = await FaultCluster.start({
-    environment: { DOCKER_HOST: `unix://${proxy.path}` },
-  });
-  const ids = new Set<string>();
-  await using _containers = { [Symbol.asyncDispose]: () => removeContainers(docker, ids) };
-  const worker = cluster.worker(1);
-  let killCount = 0;
-
-  const surviveKill = async (step: string, ended: Promise<unknown>, id: string) => {
-    expect(await ended, step).toBe('SIGKILL');
-    killCount += 1;
-    worker.start();
-    const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
-    // Where it does not, its events tell why.
-    const events = status.attempt === 1 ? [] : await cluster.client.taskEvents(id);
-    expect(events, step).toEqual([]);
-    const filters = { label: [`cube.task=${id}`] };
-    const containers = await docker.listContainers({ all: true, filters });
-    expect(
-      containers.map(({ Id }) => Id),
-      step,
-    ).toEqual([status.runtimeId]);
-    await cluster.client.stop(id);
-    await cluster.untilTask(id, (task) => task.status.state === 'completed');
-    await eventually('nothing runs any more', async () => {
-      return (await docker.listContainers({ filters })).length === 0;
+test(
+  `a worker killed at each step of a start, ${timesEach} times each, starts each attempt once`,
+  async () => {
+    const image = await ensureTestImage();
+    const sinceMs = Date.now();
+    await using proxy = await openSocketProxy(ENGINE);
+    await using cluster = await FaultCluster.start({
+      environment: { DOCKER_HOST: `unix://${proxy.path}` },
     });
-  };
-  const container = () => {
-    const spec = { image, pull: 'never' as const, command: 'sleep', args: ['3600'] };
-    const task = cluster.task({ ...spec, name: 'container' });
-    ids.add(task.id);
-    return task;
-  };
+    const ids = new Set<string>();
+    await using _containers = { [Symbol.asyncDispose]: () => removeContainers(docker, ids) };
+    const worker = cluster.worker(1);
+    let killCount = 0;
 
-  for (let time = 0; time < timesEach; time += 1) {
-    for (const [step, arm] of steps) {
-      const ended = worker.untilEnd();
-      arm(proxy, () => worker.signal('SIGKILL'));
-      const { id } = await cluster.submit(container());
-      await surviveKill(step, ended, id);
-    }
-    // As the order is to be recorded, and as what runs is to be.
-    for (const [step, when] of [
-      ['before the order is kept', 1],
-      ['after it is kept', 9],
-    ] as const) {
-      const ended = worker.untilEnd();
-      await using _tracer = await attachTracer(worker.pid, {
-        threads: 'store',
-        calls: 'pwrite64',
-        inject: `pwrite64:signal=KILL:when=${when}`,
+    const surviveKill = async (step: string, ended: Promise<unknown>, id: string) => {
+      expect(await ended, step).toBe('SIGKILL');
+      killCount += 1;
+      worker.start();
+      const { status } = await cluster.untilTask(id, (task) => task.status.state === 'running');
+      // Where it does not, its events tell why.
+      const events = status.attempt === 1 ? [] : await cluster.client.taskEvents(id);
+      expect(events, step).toEqual([]);
+      const filters = { label: [`cube.task=${id}`] };
+      const containers = await docker.listContainers({ all: true, filters });
+      expect(
+        containers.map(({ Id }) => Id),
+        step,
+      ).toEqual([status.runtimeId]);
+      await cluster.client.stop(id);
+      await cluster.untilTask(id, (task) => task.status.state === 'completed');
+      await eventually('nothing runs any more', async () => {
+        return (await docker.listContainers({ filters })).length === 0;
       });
-      const { id } = await cluster.submit(container());
-      await surviveKill(step, ended, id);
+    };
+    const container = () => {
+      const spec = { image, pull: 'never' as const, command: 'sleep', args: ['3600'] };
+      const task = cluster.task({ ...spec, name: 'container' });
+      ids.add(task.id);
+      return task;
+    };
+
+    for (let time = 0; time < timesEach; time += 1) {
+      for (const [step, arm] of steps) {
+        const ended = worker.untilEnd();
+        arm(proxy, () => worker.signal('SIGKILL'));
+        const { id } = await cluster.submit(container());
+        await surviveKill(step, ended, id);
+      }
+      // As the order is to be recorded, and as what runs is to be.
+      for (const [step, when] of [
+        ['before the order is kept', 1],
+        ['after it is kept', 9],
+      ] as const) {
+        const ended = worker.untilEnd();
+        await using _tracer = await attachTracer(worker.pid, {
+          threads: 'store',
+          calls: 'pwrite64',
+          inject: `pwrite64:signal=KILL:when=${when}`,
+        });
+        const { id } = await cluster.submit(container());
+        await surviveKill(step, ended, id);
+      }
     }
-  }
-  expect(await cluster.judge({ starts: await containerStarts(docker, ids, sinceMs) })).toEqual([]);
-  tell({ kills: killCount });
-}, isLong ? 3_600_000 : 900_000);
+    expect(await cluster.judge({ starts: await containerStarts(docker, ids, sinceMs) })).toEqual(
+      [],
+    );
+    tell({ kills: killCount });
+  },
+  isLong ? 3_600_000 : 900_000,
+);
