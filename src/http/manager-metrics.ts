@@ -15,7 +15,7 @@ import {
 } from './metrics.ts';
 
 /** Is told what a manager does; `Manager` takes it as its meter. */
-export interface ManagerEventMeter {
+interface ManagerEventMeter {
   onEvent(event: CubeEvent): void;
   onStage(stage: string, seconds: number): void;
   onRunning(seconds: number): void;

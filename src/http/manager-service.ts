@@ -92,7 +92,7 @@ export interface ManagerService {
 
 export const queueNames = ['commit', 'schedule', 'report'] as const;
 
-export type QueueName = (typeof queueNames)[number];
+type QueueName = (typeof queueNames)[number];
 
 /** What would become of a submission. */
 export interface PlannedTask {
@@ -103,7 +103,7 @@ export interface PlannedTask {
 }
 
 /** A moment of the log: just after a revision, or at a wall time in milliseconds. */
-export type Moment = { readonly revision: number } | { readonly timeMs: number };
+type Moment = { readonly revision: number } | { readonly timeMs: number };
 
 /**
  * The past. Every method throws CubeError `pruned`, when the log no longer reaches back so far, and

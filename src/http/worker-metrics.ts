@@ -13,7 +13,7 @@ import {
 import type { WorkerService } from './worker-service.ts';
 
 /** Is told what a worker does; `Worker` takes it as its meter, and its runtimes take it too. */
-export interface WorkerEventMeter {
+interface WorkerEventMeter {
   onPhase(phase: string): void;
   onHealthCheck(check: { readonly finding: string; readonly seconds: number }): void;
   onCall(call: {

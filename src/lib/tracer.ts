@@ -11,7 +11,7 @@ export interface Span {
   end(error?: unknown): void;
 }
 
-export type SpanAttributes = Readonly<Record<string, string | number>>;
+type SpanAttributes = Readonly<Record<string, string | number>>;
 
 export interface SpanOptions {
   /** Default: neither side of a request. */

@@ -9,7 +9,7 @@ import { type Moment, type Past, PastStates } from './past-states.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 
 /** One thing as it was at two moments; absent where it was not there. */
-export interface Change<Value> {
+interface Change<Value> {
   readonly from?: Value;
   readonly to?: Value;
 }
