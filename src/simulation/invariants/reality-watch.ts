@@ -59,6 +59,7 @@ export class RealityWatch {
     if (type === 'ended' || type === 'removed') {
       const instance = `${record.worker} ${record.runtimeId}`;
       if (running.get(attempt) === instance) running.delete(attempt);
+      if (record.cause === 'outside') this.#forgetUnseen(record);
     }
   }
 
@@ -93,6 +94,16 @@ export class RealityWatch {
     const spanMs = atMs - (starts.shift() ?? 0);
     if (spanMs >= SPAN_MS) return;
     this.#violated('no-storm', `${name}: ${STARTS_PER_SPAN_MAX + 1} starts within ${spanMs} ms`);
+  }
+
+  /**
+   * What others removed before anybody had told of its start is as if it had never been: the same
+   * attempt is started for it.
+   */
+  #forgetUnseen({ taskId, attempt, type }: SimulatedRecord): void {
+    const status = this.#options.findTask(taskId)?.status;
+    const isSeen = status?.attempt !== attempt || status.state !== 'scheduled';
+    if (type === 'removed' && !isSeen) this.#instances.delete(`${taskId}/${attempt}`);
   }
 
   /** Nothing that is to run is stopped, whoever crashed or was restarted. */
