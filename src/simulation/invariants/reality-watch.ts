@@ -33,6 +33,8 @@ export class RealityWatch {
   readonly #givenUp = new Set<string>();
   /** The attempts that were unhealthy once: the order to stop one may arrive when it is well. */
   readonly #unhealthy = new Set<string>();
+  /** The attempts of whose start the log tells. */
+  readonly #told = new Set<string>();
   /** With which codes each attempt ended. */
   readonly #exitCodes = new Map<string, Set<number>>();
 
@@ -69,6 +71,7 @@ export class RealityWatch {
     const name = `${taskId}/${attempt}`;
     const exitCode = status?.exitCode;
     if (reason?.code === 'node-lost' || reason?.code === 'lost') this.#givenUp.add(name);
+    if (event.type === 'task-started') this.#told.add(name);
     if (status?.health === 'unhealthy') this.#unhealthy.add(name);
     if (typeof exitCode !== 'number' || this.#exitCodes.get(name)?.has(exitCode) === true) return;
     this.#violated('reason', `revision ${event.revision}: ${name} did not exit with ${exitCode}`);
@@ -101,9 +104,8 @@ export class RealityWatch {
    * attempt is started for it.
    */
   #forgetUnseen({ taskId, attempt, type }: SimulatedRecord): void {
-    const status = this.#options.findTask(taskId)?.status;
-    const isSeen = status?.attempt !== attempt || status.state !== 'scheduled';
-    if (type === 'removed' && !isSeen) this.#instances.delete(`${taskId}/${attempt}`);
+    const name = `${taskId}/${attempt}`;
+    if (type === 'removed' && !this.#told.has(name)) this.#instances.delete(name);
   }
 
   /** Nothing that is to run is stopped, whoever crashed or was restarted. */
