@@ -139,9 +139,10 @@ describe('the list of tasks', () => {
 
 describe('the slider', () => {
   it('shows the past on every page, and comes back', async () => {
-    const { revision } = await cube.client.status();
     const id = await submit({ name: 'latest', command: 'sleep', args: ['1000'] });
     await cube.untilState(id, 'running');
+    // Just before it came, whatever else has happened meanwhile.
+    const revision = (await cube.client.get(id)).createdRevision - 1;
     await using opened = await open('tasks');
     const { page } = opened;
     const latest = page.getByRole('link', { name: 'latest', exact: true });
