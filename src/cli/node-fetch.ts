@@ -1,13 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Fetch, FetchReply } from '../client/connection.ts';
-import { nodeHttp, nodeHttps } from '../lib/node-http.ts';
 
 /**
  * What the clients need of `fetch`, on the HTTP client that Node itself is built with. The
  * platform's own takes more time to load than a command otherwise lives.
  */
 export const nodeFetch: Fetch = (address, { body, ...options }) => {
-  const { request } = address.startsWith('https:') ? nodeHttps : nodeHttp;
+  // Not from src/lib/node-http.ts, which loads both at once: most commands need one, or none.
+  const { request } = address.startsWith('https:')
+    ? process.getBuiltinModule('node:https')
+    : process.getBuiltinModule('node:http');
   const bodyOptions =
     body === undefined ? options : { ...options, headers: withLength(options.headers, body) };
   return new Promise((resolve, reject) => {
