@@ -35,6 +35,7 @@ import {
   type ManagerOverview,
   type NodeOverview,
   type Origin,
+  problemOf,
   type QueueLengths,
   toNodeOverview,
 } from './manager-overview.ts';
@@ -47,8 +48,6 @@ import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 import { TaskJourneys } from './task-journeys.ts';
 import { Upkeep } from './upkeep.ts';
-
-export type { TaskWithAge } from './task-age.ts';
 
 /** What exists only between start and stop. */
 interface Parts {
@@ -323,7 +322,7 @@ export class Manager {
     const { reign, state, committer, startedAt } = this.#started();
     this.#measureStore();
     const { scheduler, version } = this.#options;
-    const problem = committer.problem?.message;
+    const problem = problemOf(committer, this.#repository);
     return {
       ...reign,
       revision: state.revision,

@@ -1,4 +1,4 @@
-import type { TaskWithAge } from '../../../src/manager/manager.ts';
+import type { TaskWithAge } from '../../../src/manager/task-age.ts';
 import { heldPorts } from '../../../src/scheduler/port-keys.ts';
 import { type PlantedBug, withMethods } from './planted-bug.ts';
 
