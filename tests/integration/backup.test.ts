@@ -51,12 +51,16 @@ describe('a backup', () => {
           acknowledged.set(task.id, task.createdRevision);
         }
       };
-      const loads = Array.from({ length: 8 }, load);
-      await eventually('there is something to copy', async () => acknowledged.size > 60);
-      const before = acknowledged.size;
-      taken = await backUp(first.url, file);
-      isDone = true;
-      await Promise.all(loads);
+      const loads = Promise.all(Array.from({ length: 8 }, load));
+      let before: number;
+      try {
+        await eventually('there is something to copy', async () => acknowledged.size > 60);
+        before = acknowledged.size;
+        taken = await backUp(first.url, file);
+      } finally {
+        isDone = true;
+        await loads;
+      }
       expect(taken.counts.tasks).toBeGreaterThanOrEqual(before);
     }
     expect((await stat(file)).mode & 0o777).toBe(0o600);

@@ -57,6 +57,27 @@ describe('a copy of a store', () => {
     await store.close();
   });
 
+  test('begins whatever transaction is under way', async () => {
+    await using home = await temporaryDirectory();
+    const store = await filled(home.path, 1);
+    let isDone = false;
+    let revision = 1;
+    const write = async (): Promise<void> => {
+      while (!isDone) {
+        revision += 1;
+        await writeEvents(store, revision, 1);
+      }
+    };
+    const writing = Promise.all([write(), write(), write(), write()]);
+    for (let index = 0; index < 20; index += 1) {
+      await using copy = await store.backUp();
+      expect(copy.sizeBytes).toBeGreaterThan(0);
+    }
+    isDone = true;
+    await writing;
+    await store.close();
+  });
+
   test('is given up when the store is closed', async () => {
     await using home = await temporaryDirectory();
     const store = await filled(home.path, 8000);

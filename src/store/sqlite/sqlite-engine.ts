@@ -6,6 +6,7 @@ import type { DataFile } from './data-file.ts';
 import { createCountsWriter, LOG_BYTES_MAX } from './database.ts';
 import { GroupReader } from './group-reader.ts';
 import type { ChecksummedRecord } from './record-checksum.ts';
+import { isPutOff } from './storage-error.ts';
 import type { Conflict, RecordPage, TransactionGroup } from './store-message.ts';
 import { FRAME_HEADER_BYTES, LOG_HEADER_BYTES } from './write-ahead-log.ts';
 
@@ -106,10 +107,21 @@ export class SqliteEngine {
   /**
    * Copies the data file to `path`, in steps between which everything else goes on.
    *
+   * A step is made in another thread, and SQLite puts it off when it comes in the middle of a
+   * transaction. Node then tries again, except at the first step, where it gives up.
+   *
    * @param onStep called after each step; the copying ends with what it throws.
    */
   async copy(path: string, onStep: () => void): Promise<void> {
-    await backup(this.#file.database, path, { rate: COPY_STEP_PAGES, progress: onStep });
+    for (;;) {
+      try {
+        await backup(this.#file.database, path, { rate: COPY_STEP_PAGES, progress: onStep });
+        return;
+      } catch (error) {
+        if (!isPutOff(error)) throw error;
+        onStep();
+      }
+    }
   }
 
   /** What data file and log take, in bytes. */

@@ -1,6 +1,7 @@
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
 
 /** SQLite's primary result codes that mean something to us (https://sqlite.org/rescode.html). */
+const SQLITE_OK = 0;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
@@ -30,6 +31,14 @@ export function judgeTrouble(error: unknown): StorageTrouble {
     default:
       return 'failed';
   }
+}
+
+/**
+ * Whether a copy could not begin, because a transaction was under way: Node then reports the last
+ * error of the new file, of which there was none.
+ */
+export function isPutOff(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_OK;
 }
 
 /** The error that a caller of the store sees for `error`, met while doing `what` to `path`. */
