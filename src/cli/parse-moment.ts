@@ -11,13 +11,13 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 const LONG_SPAN = /^(\d{1,6}) (second|minute|hour|day)s? ago$/;
-const SHORT_SPAN = /^(\S+) ago$/;
+const SHORT_SPAN = /^(\S+?)(?: ago)?$/;
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const DATE_AND_TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 /**
- * Reads a moment as people write it: a revision (`1234`), `10 minutes ago`, `1h30m ago`, `03:00`
- * (the latest one, in local time), `2030-01-31 03:00` (local unless it says otherwise), `now`.
+ * Reads a moment as people write it: a revision (`1234`), `10 minutes ago`, `1h30m ago` or
+ * only `1h30m`, `03:00` (the latest one, in local time), `2030-01-31 03:00` (local unless it says otherwise), `now`.
  *
  * @param flag What was given, for the message: `--at`.
  * @throws CubeError `configuration`.
@@ -28,7 +28,7 @@ export function parseMoment(flag: string, text: string, nowMs: number): Moment {
   const timeMs = given === 'now' ? nowMs : (readSpan(given, nowMs) ?? readTime(given, nowMs));
   if (timeMs !== undefined && Number.isFinite(timeMs)) return new Date(timeMs).toISOString();
   throw new CubeError('configuration', `${flag} is ${quoteText(text)}; want a moment.`, {
-    hint: `For example: ${flag} "10 minutes ago", ${flag} 03:00, ${flag} "2030-01-31 03:00", or a revision such as ${flag} 1234`,
+    hint: `For example: ${flag} 10m, ${flag} "10 minutes ago", ${flag} 03:00, ${flag} "2030-01-31 03:00", or a revision such as ${flag} 1234`,
   });
 }
 

@@ -6,6 +6,9 @@ import type { TaskRow } from '../model/task-row.ts';
 import { useDashboard } from './dashboard-context.ts';
 import { type ShownState, stateLetters } from './state-badge.tsx';
 
+/** From this side on, in pixels, some letters of its name fit on a cube. */
+const NAMED_SIDE_MIN = 48;
+
 /**
  * Tasks as cubes. The whole list is one stop of the Tab key; within it the arrow keys lead from
  * cube to cube.
@@ -69,6 +72,11 @@ function Cube(props: {
         onFocus={onFocus}
       >
         <span aria-hidden="true">{stateLetters[shown]}</span>
+        {side >= NAMED_SIDE_MIN && (
+          <span class="cube-name" aria-hidden="true">
+            {task.name}
+          </span>
+        )}
         <span class="unseen">{words}</span>
       </a>
     </li>

@@ -142,6 +142,12 @@ function TableRow(props: {
       <td class="cell-state">
         <StateBadge state={isSilent && isPlaced ? 'unknown' : status.state} />
         {status.health === 'unhealthy' && <span class="ill"> unhealthy</span>}
+        {status.reason !== undefined && status.state !== 'completed' && (
+          <span class="muted why" title={status.reason.message}>
+            {' '}
+            {status.reason.message}
+          </span>
+        )}
       </td>
       <td class="cell-node">{status.node ?? '–'}</td>
       <td class="cell-memory">{row.memory === 0 ? '–' : formatBytes(row.memory)}</td>

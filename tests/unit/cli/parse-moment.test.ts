@@ -16,6 +16,7 @@ describe('a moment', () => {
     ['1 hour ago', new Date(now - 3_600_000).toISOString()],
     ['2 days ago', new Date(now - 2 * 86_400_000).toISOString()],
     ['1h30m ago', new Date(now - 5_400_000).toISOString()],
+    ['1h30m', new Date(now - 5_400_000).toISOString()],
     ['03:00', local(2030, 0, 31, 3, 0)],
     ['3:05', local(2030, 0, 31, 3, 5)],
     // Not yet today, so yesterday.
