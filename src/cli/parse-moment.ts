@@ -10,6 +10,9 @@ const UNITS: Readonly<Record<string, number>> = {
   day: 86_400_000,
 };
 
+/** By so much the clock of whoever noted a moment may have been ahead of this one. */
+const CLOCK_DIFFERENCE_MS = 60_000;
+
 const LONG_SPAN = /^(\d{1,6}) (second|minute|hour|day)s? ago$/;
 const SHORT_SPAN = /^(\S+?)(?: ago)?$/;
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
@@ -26,6 +29,11 @@ export function parseMoment(flag: string, text: string, nowMs: number): Moment {
   const given = text.trim();
   if (/^\d{1,15}$/.test(given)) return Number(given);
   const timeMs = given === 'now' ? nowMs : (readSpan(given, nowMs) ?? readTime(given, nowMs));
+  if (timeMs !== undefined && timeMs > nowMs + CLOCK_DIFFERENCE_MS) {
+    throw new CubeError('configuration', `${flag} is ${quoteText(text)}, which is yet to come.`, {
+      hint: `Give a moment that has been, such as ${flag} "10 minutes ago".`,
+    });
+  }
   if (timeMs !== undefined && Number.isFinite(timeMs)) return new Date(timeMs).toISOString();
   throw new CubeError('configuration', `${flag} is ${quoteText(text)}; want a moment.`, {
     hint: `For example: ${flag} 10m, ${flag} "10 minutes ago", ${flag} 03:00, ${flag} "2030-01-31 03:00", or a revision such as ${flag} 1234`,

@@ -48,6 +48,11 @@ describe('a moment', () => {
     );
   });
 
+  test('is none that is yet to come, but for the difference of two clocks', () => {
+    expect(() => read('2031-01-01')).toThrowError('--at is "2031-01-01", which is yet to come.');
+    expect(read('2030-01-31 12:30:50')).toBe(new Date(now + 50_000).toISOString());
+  });
+
   test('is read or refused, whatever is given', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
