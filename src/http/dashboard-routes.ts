@@ -45,12 +45,15 @@ export function dashboardRoutes({ page, assets }: DashboardFiles): readonly AnyR
       method: 'GET',
       path: '/',
       access: 'open',
+      isPage: true,
       summary: 'The dashboard, for browsers; needs no token, but asks for it.',
       replies: { 200: html },
       handle: async () =>
         new FullReply(200, page, {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': PAGE_POLICY,
+          // A site from which a link led here has no hold on the window.
+          'cross-origin-opener-policy': 'same-origin',
         }),
     }),
     defineRoute({

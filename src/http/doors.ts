@@ -20,6 +20,8 @@ export interface DoorsOptions {
   readonly names: readonly string[];
   /** The port we listen on. */
   readonly port: number;
+  /** Paths of pages to which a link on another site may lead. Default: none. */
+  readonly pages?: readonly string[] | undefined;
 }
 
 /** More headers than this are refused. */
@@ -36,19 +38,37 @@ export function createDoors(options: DoorsOptions): Doors {
     });
   }
   const fixed = normalizeAll([...LOOPBACK_NAMES, ...options.names], options.port);
-  return { check: (request) => checkDoors(request, fixed, options.port) };
+  const { port, pages = [] } = options;
+  return { check: (request) => checkDoors(request, { names: fixed, port, pages }) };
 }
 
-function checkDoors(request: IncomingMessage, names: ReadonlySet<string>, port: number): void {
+interface OwnFacts {
+  readonly names: ReadonlySet<string>;
+  readonly port: number;
+  readonly pages: readonly string[];
+}
+
+function checkDoors(request: IncomingMessage, { names, port, pages }: OwnFacts): void {
   if (request.rawHeaders.length > 2 * HEADER_COUNT_MAX) {
     throw new CubeError('headers-too-large', `More than ${HEADER_COUNT_MAX} headers came.`);
   }
   const host = checkHost(request, names, port);
   checkOrigin(request, host);
   const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-    throw new CubeError('forbidden', 'Requests made by pages of other sites are refused.');
-  }
+  if (site === undefined || site === 'same-origin' || site === 'none') return;
+  if (isWayToPage(request, pages)) return;
+  throw new CubeError('forbidden', 'Requests made by pages of other sites are refused.');
+}
+
+/**
+ * Whether the user follows a link to one of our pages, which then stands in a window of its own:
+ * the other site can read nothing of it, and the page is the same for everyone.
+ */
+function isWayToPage(request: IncomingMessage, pages: readonly string[]): boolean {
+  const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = request.headers;
+  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  const isNavigation = mode === 'navigate' && destination === 'document';
+  return request.method === 'GET' && isNavigation && pages.includes(path);
 }
 
 /** The host as `name:port` in its one normal form. */

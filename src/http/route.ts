@@ -33,6 +33,8 @@ interface Route<Params = never, Query = never> {
   /** With parameters as `:id`. */
   readonly path: string;
   readonly access: Access;
+  /** A page to which a link on another site may lead, as it is the same for everyone. Default false. */
+  readonly isPage?: boolean;
   readonly summary: string;
   readonly params: z.ZodType<Params>;
   readonly query: z.ZodType<Query>;

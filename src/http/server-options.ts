@@ -8,7 +8,10 @@ import type { ApiInfo } from './openapi.ts';
 import type { AnyRoute } from './route.ts';
 
 interface DoorOptions {
-  /** Asked for as a bearer token on every path but /healthz. Default: none, for loopback only. */
+  /**
+   * Asked for as a bearer token on every path but those that tell nothing: /healthz, and the files
+   * of the dashboard. Default: none, for loopback only.
+   */
   readonly token?: string | undefined;
   /** Host names, with or without a port, by which clients may call, beside our addresses. */
   readonly names?: readonly string[] | undefined;

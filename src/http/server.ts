@@ -80,7 +80,7 @@ class Server implements HttpServer {
     this.#names = [...(options.doors?.names ?? [])];
     this.#authorize = createAuthorize(options.doors?.token);
     // Until it listens, only requests without a socket come, and they name port 80.
-    this.#doors = createDoors({ names: this.#names, port: 80 });
+    this.#doors = this.#createDoors(this.#names, 80);
     this.routes = [...parts.routes, descriptionRoute(() => this.#app.swagger())];
     const wanted = { ...defaultLimits, ...options.limits };
     const limits = { ...wanted, connectionCountMax: fitConnections(wanted.connectionCountMax) };
@@ -177,7 +177,7 @@ class Server implements HttpServer {
     const bound = this.#app.server.address();
     const port = isAddressInfo(bound) ? bound.port : address.port;
     const isAny = host === '0.0.0.0' || host === '::';
-    this.#doors = createDoors({ names: isAny ? this.#names : [...this.#names, host], port });
+    this.#doors = this.#createDoors(isAny ? this.#names : [...this.#names, host], port);
     const shown = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
     return { url: `http://${shown}:${port}`, port };
   }
@@ -213,6 +213,11 @@ class Server implements HttpServer {
       return;
     }
     done();
+  }
+
+  #createDoors(names: readonly string[], port: number): Doors {
+    const pages = this.#parts.routes.filter(({ isPage }) => isPage).map(({ path }) => path);
+    return createDoors({ names, port, pages });
   }
 
   /** Everything that is checked before a handler or a body is touched. */

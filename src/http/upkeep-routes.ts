@@ -6,7 +6,7 @@ import {
   pruneRequestSchema,
   verifiedReplySchema,
 } from '../link/upkeep-replies.ts';
-import { parseDurationMs } from '../task/quantity.ts';
+import { durationMs } from '../task/spec-fields.ts';
 import type { ManagerService } from './manager-service.ts';
 import { assertSameUser } from './peer-user.ts';
 import { type AnyRoute, defineRoute } from './route.ts';
@@ -78,18 +78,21 @@ function pruneRoute(service: Pick<ManagerService, 'upkeep'>): AnyRoute {
     body: pruneRequestSchema,
     replies: { 200: { description: 'What was removed.', schema: pruneReplySchema } },
     handle: async ({ body, requestId }) => {
-      const { states, name, node, labels, olderThan, dryRun } = parseInput(
-        pruneRequestSchema,
-        body(),
-        'The request',
-      );
+      const {
+        states,
+        name,
+        node,
+        labels,
+        olderThan = '0s',
+        dryRun,
+      } = parseInput(pruneRequestSchema, body(), 'The request');
       const { count, bytes, tasks } = await service.upkeep.prune(
         {
           ...(states === undefined ? {} : { states }),
           ...(name === undefined ? {} : { name }),
           ...(node === undefined ? {} : { node }),
           ...(labels === undefined ? {} : { labels }),
-          olderThanMs: olderThan === undefined ? 0 : (parseDurationMs(olderThan) ?? 0),
+          olderThanMs: durationMs(olderThan),
           dryRun,
         },
         { requestId },

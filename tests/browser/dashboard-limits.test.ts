@@ -42,6 +42,27 @@ describe('the token', () => {
   });
 });
 
+describe('a page of another site', () => {
+  it('may lead to the dashboard by a link, and to nothing else', async () => {
+    const service = new ManyTasksService();
+    service.addTask('seen');
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open('data:text/html,elsewhere');
+    const { page } = opened;
+    await page.setContent(
+      `<a href="${served.url}/#/tasks">dashboard</a> <a href="${served.url}/tasks">data</a>`,
+    );
+    await page.getByRole('link', { name: 'data' }).click();
+    await page.getByText('Requests made by pages of other sites are refused.').waitFor();
+    await page.goto('data:text/html,elsewhere');
+    await page.setContent(`<a href="${served.url}/#/tasks">dashboard</a>`);
+    await page.getByRole('link', { name: 'dashboard' }).click();
+    await page.getByRole('link', { name: 'seen' }).waitFor();
+    await page.reload();
+    await page.getByRole('link', { name: 'seen' }).waitFor();
+  });
+});
+
 describe('foreign text', () => {
   it('is text, wherever it stands', async () => {
     const attack = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';

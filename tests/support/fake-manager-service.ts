@@ -15,6 +15,7 @@ import type {
   TaskQuery,
   TaskView,
 } from '../../src/http/manager-service.ts';
+import type { UpkeepService } from '../../src/http/upkeep-service.ts';
 import type { Announcement, JoinReply, LogLine, LogOptions } from '../../src/link/protocol.ts';
 import type { SessionInput, SessionOutput } from '../../src/link/session.ts';
 import type { Task } from '../../src/task/task.ts';
@@ -56,7 +57,10 @@ export class FakeManagerService implements ManagerService {
       throw new CubeError('unprocessable', 'There is no file to back up.');
     },
     verify: async () => ({ cluster: CLUSTER, epoch: 1, revision: 0, floor: 0, counts: {} }),
-    prune: async () => ({ count: 0, bytes: 0, tasks: [] }),
+    prune: async (wish) => {
+      this.prunings.push(wish);
+      return { count: 0, bytes: 0, tasks: [] };
+    },
   };
   openSession: AttemptService['openSession'] = (_, { input }) => echo(input);
   readonly attempts: AttemptService = {
@@ -67,6 +71,7 @@ export class FakeManagerService implements ManagerService {
   readonly log: CubeEvent[] = [];
   readonly origins: RequestOrigin[] = [];
   readonly queries: TaskQuery[] = [];
+  readonly prunings: Parameters<UpkeepService['prune']>[0][] = [];
   readonly logOptions: LogOptions[] = [];
   readonly announcements: Announcement[] = [];
   lines: readonly LogLine[] = [];

@@ -348,3 +348,20 @@ describe('the other paths', () => {
     expect([reply.statusCode, reply.json()]).toEqual([503, { healthy: false }]);
   });
 });
+
+describe('a wish to prune', () => {
+  it.each(['', 'soon', '12', '-1h', '1h30', '0x1h', 'Infinity', '١h'])(
+    'older than %j is refused, and nothing is pruned',
+    async (olderThan) => {
+      const reply = await post({ olderThan }, {}, '/prune');
+      expect([reply.status, reply.json['field']]).toEqual([400, 'olderThan']);
+      expect(manager.service.prunings).toEqual([]);
+    },
+  );
+
+  it('older than a duration means that many milliseconds, and without one of any age', async () => {
+    await post({ olderThan: '1h30m' }, {}, '/prune');
+    await post({}, {}, '/prune');
+    expect(manager.service.prunings.map(({ olderThanMs }) => olderThanMs)).toEqual([5_400_000, 0]);
+  });
+});

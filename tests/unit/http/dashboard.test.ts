@@ -70,6 +70,36 @@ describe('the dashboard', () => {
     expect((await (await serve(files)).inject({ url: '/', headers })).statusCode).toBe(status);
   });
 
+  it.each([['cross-site'], ['same-site']])(
+    'opens by a link on a page that is %s, which has no hold on it',
+    async (site) => {
+      const server = await serve(files, 'correct-horse-battery-staple');
+      const navigation = {
+        'sec-fetch-site': site,
+        'sec-fetch-mode': 'navigate',
+        'sec-fetch-dest': 'document',
+      };
+      const page = await server.inject({ url: '/', headers: navigation });
+      expect(page.statusCode).toBe(200);
+      expect(page.headers['cross-origin-opener-policy']).toBe('same-origin');
+      const refused = [
+        { url: '/tasks' },
+        { url: '/healthz' },
+        { url: '/assets/index-1.js' },
+        { url: '/', 'sec-fetch-dest': 'iframe' },
+        { url: '/', 'sec-fetch-mode': 'cors' },
+        { url: '/', 'sec-fetch-dest': 'script' },
+        { url: '/', origin: 'http://evil.example' },
+        { url: '/', host: 'evil.example', status: 421 },
+        { url: '/', method: 'POST' as const },
+      ];
+      for (const { url, method = 'GET' as const, status = 403, ...changed } of refused) {
+        const headers = { ...navigation, ...changed };
+        expect((await server.inject({ method, url, headers })).statusCode).toBe(status);
+      }
+    },
+  );
+
   it('is not there where none was built in', async () => {
     expect((await (await serve(undefined)).inject('/')).statusCode).toBe(404);
   });
