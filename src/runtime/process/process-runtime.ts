@@ -109,7 +109,7 @@ export class ProcessRuntime implements Runtime {
     } catch (error) {
       // After `close` the worker goes away, and its successor finds what was begun.
       if (!this.#closing.signal.aborted) {
-        shim?.kill();
+        await shim?.kill();
         await this.#discard(directory, context);
       }
       throw error;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
-import { sleep } from '../../lib/clock.ts';
+import { type Clock, sleep } from '../../lib/clock.ts';
 import type { PublishedPort } from '../../task/port.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
 import { findPortHolder } from '../port-holder.ts';
@@ -73,8 +73,11 @@ export async function assertStartable(
 
 /** A shim that this very process has started. */
 export interface LaunchedShim {
-  /** Kills the shim's whole group, in which everything is that may become the program. */
-  kill(): void;
+  /**
+   * Kills the shim's whole group, in which everything is that may become the program, and waits
+   * until the shim is gone: until then it holds its control group.
+   */
+  kill(): Promise<void>;
 }
 
 /**
@@ -113,6 +116,7 @@ export async function launch(
     pidsMax: options.pidsMax,
   });
   return spawnShim(directory, {
+    clock: options.clock,
     record,
     command: [getCommand(spec), ...spec.args],
     shimGroup: host.groups.shimGroup,
@@ -154,6 +158,7 @@ export async function waitUntilExecuted(
 }
 
 interface ShimOptions {
+  readonly clock: Clock;
   readonly record: InstanceRecord;
   readonly command: readonly string[];
   readonly shimGroup: string;
@@ -184,10 +189,14 @@ async function spawnShim(
         stdio: ['ignore', stdout.fd, stderr.fd],
       });
       shim.unref();
-      const kill = (): void => {
+      const over = new AbortController();
+      shim.once('exit', () => over.abort());
+      const kill = async (): Promise<void> => {
         // As long as its end has not been taken note of, nobody else can have its pid.
-        const isOver = shim.exitCode !== null || shim.signalCode !== null;
-        if (!isOver && shim.pid !== undefined) sendSignal(-shim.pid, 'SIGKILL');
+        if (over.signal.aborted || shim.pid === undefined) return;
+        sendSignal(-shim.pid, 'SIGKILL');
+        // The end of the wait is the end of the shim.
+        await sleep(options.clock, SHIM_MS, over.signal).catch(() => undefined);
       };
       shim.once('spawn', () => resolve({ kill }));
       shim.once('error', reject);
