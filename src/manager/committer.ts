@@ -83,20 +83,37 @@ export class Committer {
    * Asks `plan`, at once, what to change, and resolves with its result when that is durable and
    * applied. A plan without drafts resolves when all that it has seen is durable.
    *
-   * @throws whatever the plan throws; nothing is changed then.
+   * @throws whatever the plan throws, when all that it has seen is durable: a refusal may rest on
+   *   what is only staged, and could be lost yet. Nothing is changed then.
    * @throws CubeError `storage-full`, `storage-failed`, `storage-conflict` or `unavailable`.
    */
   async commit<Result>(plan: (view: StateView) => Plan<Result>): Promise<Result> {
     if (this.#closed !== undefined) throw this.#closed;
-    const { drafts, result, extra } = plan(this.view);
-    const isIdle = this.#queue.length === 0 && this.#flushing === undefined;
-    if (drafts.length === 0 && extra === undefined && isIdle) return result;
-    const applied = drafts.length === 0 ? [] : this.#stage(drafts);
-    await new Promise<void>((resolve, reject) => {
-      this.#queue.push({ applied, extra, resolve, reject });
+    let planned: Plan<Result>;
+    let applied: readonly AppliedEvent[];
+    try {
+      planned = plan(this.view);
+      applied = this.#stage(planned.drafts);
+    } catch (refusal) {
+      if (!this.#isIdle) await this.#flushed({ applied: [], extra: undefined });
+      throw refusal;
+    }
+    const { result, extra } = planned;
+    if (applied.length === 0 && extra === undefined && this.#isIdle) return result;
+    await this.#flushed({ applied, extra });
+    return result;
+  }
+
+  get #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#flushing === undefined;
+  }
+
+  /** Resolves when this and all that was staged before is durable and applied. */
+  #flushed(staged: Pick<Staged, 'applied' | 'extra'>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...staged, resolve, reject });
       this.#flushing ??= this.#flushAll();
     });
-    return result;
   }
 
   /** Refuses new plans, and waits for those that are staged. */

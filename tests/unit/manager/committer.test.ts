@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CubeError } from '../../../src/errors/cube-error.ts';
 import type { EventDraft } from '../../../src/event/event.ts';
-import type { Committer } from '../../../src/manager/committer.ts';
+import type { Committer, Plan } from '../../../src/manager/committer.ts';
 import { drain } from '../../../src/simulation/virtual-clock.ts';
 import { taskId } from '../../support/cluster.ts';
 import { makeCommitter, submission } from '../../support/manager-parts.ts';
@@ -83,6 +83,39 @@ describe('committer', () => {
     await drain();
     repository.finish();
     expect(await second).toBe('pending');
+  });
+
+  it('refuses only when what the refusal rests on is durable', async () => {
+    const { committer, repository } = makeCommitter();
+    const first = submit(committer, 1);
+    await drain();
+    let answer = 'none';
+    const refused = committer.commit((view): Plan<void> => {
+      throw new CubeError('conflict', `The task is ${view.findTask(taskId(1))?.status.state}.`);
+    });
+    const told = refused.catch((error: Error) => {
+      answer = error.message;
+    });
+    await drain();
+    expect(answer).toBe('none');
+    repository.finish();
+    await first;
+    await drain();
+    repository.finish();
+    await told;
+    expect(answer).toBe('The task is pending.');
+  });
+
+  it('refuses nothing for what is lost with a flush that fails', async () => {
+    const { committer, repository } = makeCommitter();
+    const first = submit(committer, 1);
+    await drain();
+    const refused = committer.commit((view): Plan<void> => {
+      throw new CubeError('conflict', `The task is ${view.findTask(taskId(1))?.status.state}.`);
+    });
+    const breaksRule = committer.commit(() => ({ drafts: [scheduled(1, 7)], result: undefined }));
+    repository.finish(diskFull);
+    for (const one of [first, refused, breaksRule]) await expect(one).rejects.toBe(diskFull);
   });
 
   it('fails everything that was staged on a flush that fails, and goes on after', async () => {
