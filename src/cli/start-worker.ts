@@ -69,7 +69,8 @@ export async function startWorker(
   });
   parts.defer(() => store.close());
   const identityPath = join(dataDir, 'identity.json');
-  const { id, cluster } = await loadWorkerIdentity(identityPath, systemRandom);
+  const identity = await loadWorkerIdentity(identityPath, systemRandom);
+  const { id } = identity;
   const runtimes = createRuntimes(settings, { ...options, worker: id });
   for (const runtime of runtimes) parts.defer(() => runtime.close());
   let listening: Listening | undefined;
@@ -83,10 +84,10 @@ export async function startWorker(
     runtimes: runtimes.map((runtime) =>
       meterRuntime(runtime, { clock: systemClock, onCall: meter.onCall }),
     ),
-    identity: { id, ...(cluster === undefined || isClusterForgotten ? {} : { cluster }) },
+    identity: isClusterForgotten ? { id } : identity,
     ...(isClusterForgotten
       ? {}
-      : { saveCluster: (joined) => saveWorkerIdentity(identityPath, { id, cluster: joined }) }),
+      : { saveReign: (reign) => saveWorkerIdentity(identityPath, { id, ...reign }) }),
     onFatal,
     name,
     address: () => settings.advertise ?? addressOf(settings, listening?.port ?? settings.port),

@@ -4,7 +4,12 @@ import { z } from 'zod';
 import { CubeError, messageOf } from '../errors/cube-error.ts';
 import type { Random } from '../lib/random.ts';
 
-const identitySchema = z.object({ id: z.uuid(), cluster: z.uuid().optional() });
+const identitySchema = z.object({
+  id: z.uuid(),
+  cluster: z.uuid().optional(),
+  /** The newest epoch of that cluster that was obeyed. */
+  epoch: z.int().min(1).optional(),
+});
 
 /** Who a worker is: the same after every restart, and the label of all that it runs. */
 export type WorkerIdentity = Readonly<z.output<typeof identitySchema>>;

@@ -5,11 +5,12 @@ import type { AttemptChange } from './attempt-book.ts';
 export function logChanges(logger: Logger, changes: readonly AttemptChange[]): void {
   for (const { before, after } of changes) {
     if (after === undefined || after.gone === true) continue;
-    const { taskId, attempt, spec, observation } = after;
+    const { taskId, attempt, spec, observation, desired } = after;
     if (before?.observation.phase === observation.phase) continue;
     const { phase, runtimeId, ended } = observation;
     const fields = { taskId, attempt, name: spec?.name, runtimeId };
-    if (phase === 'preparing') logger.info(fields, 'An attempt is to run.');
+    const isAwaited = phase === 'preparing' && desired === 'running';
+    if (isAwaited) logger.info(fields, 'An attempt is to run.');
     if (phase === 'running') logger.info(fields, 'An attempt runs.');
     if (ended === undefined) continue;
     const { exitCode, reason } = ended;

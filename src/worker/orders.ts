@@ -16,10 +16,19 @@ import type { BookDraft } from './attempt-book.ts';
 export interface OrderContext {
   /** The moment, RFC 3339. */
   readonly now: string;
-  /** The cluster named in the identity file; binds even where the store was lost. */
-  readonly pinnedCluster: string | undefined;
+  /** What the identity file says; binds even where the store was lost. */
+  readonly known: KnownReign;
   /** Instances of this worker without a record: attempt by attempt, and where each one is. */
   readonly findOrphans: (taskId: string) => readonly Orphan[];
+}
+
+/**
+ * Whom a worker obeys: a cluster, and no older manager of it. A worker that forgot the epoch would
+ * obey a manager that was replaced, and whose stops are of a state that is no longer true.
+ */
+export interface KnownReign {
+  readonly cluster?: string | undefined;
+  readonly epoch?: number | undefined;
 }
 
 export interface Orphan extends AttemptKey {
@@ -39,7 +48,7 @@ export function takeOrders(
   assignments: Assignments,
   context: OrderContext,
 ): void {
-  takeReign(draft, assignments, context.pinnedCluster);
+  takeReign(draft, assignments, context.known);
   const orders = new Orders(draft, assignments.cluster, context);
   for (const order of assignments.run) orders.run(order);
   for (const key of assignments.stop) orders.stop(key);
@@ -50,7 +59,7 @@ export function takeOrders(
 export function takeReign(
   draft: BookDraft,
   reign: { readonly cluster: string; readonly epoch: number; readonly protocol?: number },
-  pinnedCluster: string | undefined,
+  known: KnownReign,
 ): void {
   if (reign.protocol !== undefined && reign.protocol !== PROTOCOL_VERSION) {
     throw new CubeError(
@@ -64,7 +73,8 @@ export function takeReign(
       },
     );
   }
-  const cluster = draft.cluster ?? pinnedCluster;
+  const cluster = draft.cluster ?? known.cluster;
+  const epoch = Math.max(draft.epoch, known.epoch ?? 0);
   if (cluster !== undefined && cluster !== reign.cluster) {
     throw new CubeError(
       'wrong-cluster',
@@ -72,10 +82,10 @@ export function takeReign(
       { hint: 'Start the worker with a data directory of its own for the other cluster.' },
     );
   }
-  if (reign.epoch < draft.epoch) {
+  if (reign.epoch < epoch) {
     throw new CubeError(
       'stale-epoch',
-      `The orders are of epoch ${reign.epoch}, and this worker obeys epoch ${draft.epoch}.`,
+      `The orders are of epoch ${reign.epoch}, and this worker obeys epoch ${epoch}.`,
       { hint: 'Another manager has taken over this cluster; stop the older one.' },
     );
   }

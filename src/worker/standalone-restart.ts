@@ -4,6 +4,7 @@ import { type AttemptRecord, STANDALONE } from '../store/attempt-repository.ts';
 import { decideRestart } from '../task/restart-decision.ts';
 import type { AttemptDraft, BookDraft } from './attempt-book.ts';
 import { newAttempt } from './orders.ts';
+import type { RunTimes } from './run-times.ts';
 
 /**
  * The record of an attempt after `observation`, and, where it is a standalone task that ended,
@@ -12,7 +13,7 @@ import { newAttempt } from './orders.ts';
 export function withObservation(
   record: AttemptRecord,
   observation: Observation,
-  random: Random,
+  { random, times }: { readonly random: Random; readonly times: RunTimes },
 ): AttemptDraft {
   const next = { ...record, observation };
   const { ended } = observation;
@@ -25,7 +26,7 @@ export function withObservation(
     return { ...next, restart: { count, recentCount } };
   }
   const succeeded = ended.exitCode === 0 && ended.reason.code === 'exited';
-  const ranMs = ranForMs(observation);
+  const ranMs = times.ranMs(record);
   const decision = decideRestart(
     record.spec.restart,
     { succeeded, ranMs, recentRestartCount: recentCount },
@@ -77,11 +78,4 @@ export function withUnhealthy(record: AttemptRecord, detail: string): AttemptRec
   const isGivenUp = record.cluster === STANDALONE && record.spec?.restart.policy !== 'never';
   if (!isGivenUp || record.desired !== 'running') return record;
   return { ...record, desired: 'stopped', stopReason: { code: 'unhealthy', message: detail } };
-}
-
-/** By the runtime's own times, since the worker may have been away; never negative. */
-function ranForMs(observation: Observation): number {
-  const { startedAt, ended } = observation;
-  if (startedAt === undefined || ended === undefined) return 0;
-  return Math.max(0, Date.parse(ended.finishedAt) - Date.parse(startedAt));
 }

@@ -15,6 +15,7 @@ import { endedObservation } from './attempt-end.ts';
 import { nextStep } from './next-step.ts';
 import { goneRecord } from './orders.ts';
 import { readOutputTail } from './output-tail.ts';
+import type { RunTimes } from './run-times.ts';
 import type { RuntimeWatcher } from './runtime-watcher.ts';
 import { startNextAttempt, withObservation } from './standalone-restart.ts';
 import type { StartGate } from './start-gate.ts';
@@ -25,6 +26,7 @@ export interface RunnerContext {
   readonly findWatcher: (name: RuntimeName) => RuntimeWatcher | undefined;
   readonly findGate: (name: RuntimeName) => StartGate;
   readonly traces: StartTraces;
+  readonly times: RunTimes;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -222,12 +224,12 @@ export class TaskRunner {
 
   /** Records that an attempt ended before it ran. */
   async #end(record: AttemptRecord, code: ReasonCode, message: string): Promise<void> {
-    const { book, clock, random } = this.#context;
+    const { book, clock } = this.#context;
     const ended = { reason: { code, message }, finishedAt: timestamp(clock) };
     await book.commit((draft) => {
       const current = draft.find(record);
       if (current === undefined || current.observation.phase === 'ended') return;
-      draft.put(withObservation(current, endedObservation(current, ended), random));
+      draft.put(withObservation(current, endedObservation(current, ended), this.#context));
     });
   }
 
@@ -267,7 +269,7 @@ export class TaskRunner {
     record: AttemptRecord,
     look: { readonly runtime: Runtime; readonly seen: Seen; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { book, clock, random } = this.#context;
+    const { book, clock } = this.#context;
     const now = timestamp(clock);
     const output = await this.#outputOf(record, look);
     await book.commit((draft) => {
@@ -280,7 +282,7 @@ export class TaskRunner {
         observation.ended === undefined || output === undefined
           ? {}
           : { ended: { ...observation.ended, output } };
-      draft.put(withObservation(current, { ...observation, ...ended }, random));
+      draft.put(withObservation(current, { ...observation, ...ended }, this.#context));
     });
   }
 

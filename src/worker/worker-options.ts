@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Prober } from './health/prober.ts';
 import type { MachineStats } from './machine-stats.ts';
+import type { KnownReign } from './orders.ts';
 import { noopWorkerMeter, type WorkerMeter } from './worker-meter.ts';
 
 /** The way to the manager, for a worker that presents itself. */
@@ -23,9 +24,9 @@ export interface WorkerOptions {
   /** Likewise. At most one of each name. */
   readonly runtimes: readonly Runtime[];
   /** From the identity file. */
-  readonly identity: { readonly id: string; readonly cluster?: string | undefined };
-  /** Keeps the cluster in the identity file, once the worker has learnt it. */
-  readonly saveCluster?: (cluster: string) => Promise<void>;
+  readonly identity: { readonly id: string } & KnownReign;
+  /** Keeps in the identity file whom the worker obeys, each time it has learnt of a newer one. */
+  readonly saveReign?: (reign: Required<KnownReign>) => Promise<void>;
   /**
    * Called once when the store has failed for good (`storage-failed`): what runs goes on, but only
    * a new worker on a newly opened store can do anything more.
@@ -68,7 +69,7 @@ export interface WorkerOptions {
   readonly tracer?: Tracer;
 }
 
-type OptionalOption = 'managerLink' | 'saveCluster' | 'onFatal';
+type OptionalOption = 'managerLink' | 'saveReign' | 'onFatal';
 
 /** The options with every default filled in. */
 export type CompleteWorkerOptions = Readonly<

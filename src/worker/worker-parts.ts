@@ -7,6 +7,7 @@ import { HealthMonitor } from './health/health-monitor.ts';
 import { logChanges } from './log-changes.ts';
 import { MachineGauge } from './machine-gauge.ts';
 import type { Orphan } from './orders.ts';
+import { RunTimes } from './run-times.ts';
 import { RuntimeWatcher } from './runtime-watcher.ts';
 import { StandaloneTasks } from './standalone-tasks.ts';
 import { StartGate } from './start-gate.ts';
@@ -59,7 +60,9 @@ export async function openWorkerParts(
     return gate;
   };
   const traces = new StartTraces(options.tracer);
-  const runners = new TaskRunners({ book, findWatcher, findGate, traces, clock, random, logger });
+  const times = new RunTimes(book, clock);
+  const runnerContext = { book, findWatcher, findGate, traces, times, clock, random, logger };
+  const runners = new TaskRunners(runnerContext);
   const announcer = createAnnouncer(options, hooks, book);
   for (const runtime of options.runtimes) {
     const watcher = new RuntimeWatcher({
@@ -91,6 +94,7 @@ export async function openWorkerParts(
     runtimeFacts: () => Array.from(watchers.values(), (watcher) => watcher.toldFact),
 
     async start() {
+      book.subscribe((changes) => times.onChanges(changes));
       book.subscribe((changes) => runners.onChanges(changes));
       book.subscribe((changes) => health.onChanges(changes));
       book.subscribe((changes) => logChanges(logger, changes));

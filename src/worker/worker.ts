@@ -19,7 +19,7 @@ import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
 import { attemptLogs } from './attempt-logs.ts';
 import { openAttemptSession } from './attempt-session.ts';
-import { takeOrders, takeReign } from './orders.ts';
+import { type KnownReign, takeOrders, takeReign } from './orders.ts';
 import { streamReports } from './report-stream.ts';
 import {
   type CompleteWorkerOptions,
@@ -64,7 +64,8 @@ export class Worker {
   readonly #streams = new Set<AbortController>();
   #stopped: Promise<void> | undefined;
   /** What the identity file holds, or is about to, since this worker lives. */
-  #savedCluster: string | undefined;
+  #savedReign: KnownReign | undefined;
+  #saving = Promise.resolve();
 
   constructor(options: CompleteWorkerOptions) {
     this.#options = options;
@@ -90,7 +91,7 @@ export class Worker {
     if (this.#abort.signal.aborted) return;
     await parts.start();
     if (this.#phase === 'starting') this.#phase = 'running';
-    this.#saveCluster();
+    this.#saveReign();
   }
 
   /**
@@ -118,15 +119,14 @@ export class Worker {
   async assign(assignments: Assignments): Promise<void> {
     const { book, findOrphans, traces } = this.#serving();
     const { identity, clock } = this.#options;
-    const context = { now: timestamp(clock), pinnedCluster: identity.cluster, findOrphans };
-    const before = book.cluster;
+    const context = { now: timestamp(clock), known: identity, findOrphans };
     const { shortage } = book;
     // What ends is recorded on the last room of a disk too, but nothing new begins there.
     const taken = shortage === undefined ? assignments : { ...assignments, run: [] };
     traces.remember(taken.run);
     await book.commit((draft) => takeOrders(draft, taken, context));
     this.#heartbeatMs = assignments.heartbeatMs ?? this.#heartbeatMs;
-    if (before === undefined) this.#saveCluster();
+    this.#saveReign();
     if (shortage !== undefined && assignments.run.length > 0) throw shortage;
   }
 
@@ -261,22 +261,25 @@ export class Worker {
   async #onJoined(reply: JoinReply): Promise<void> {
     const book = this.#parts?.book;
     assert(book !== undefined, 'a worker is announced after its store is open');
-    await book.commit((draft) => takeReign(draft, reply, this.#options.identity.cluster));
+    await book.commit((draft) => takeReign(draft, reply, this.#options.identity));
     this.#heartbeatMs = reply.heartbeatMs;
-    this.#saveCluster();
+    this.#saveReign();
   }
 
-  /** The identity file learns the cluster, so that it is known even if the store is lost. */
-  #saveCluster(): void {
-    const { identity, saveCluster, logger } = this.#options;
-    const cluster = this.#parts?.book.cluster;
-    const known = this.#savedCluster ?? identity.cluster;
-    if (cluster === undefined || known === cluster) return;
-    this.#savedCluster = cluster;
-    saveCluster?.(cluster).catch((error: unknown) => {
-      this.#savedCluster = undefined;
-      logger.error({ err: error }, 'The cluster could not be kept in the identity file.');
-    });
+  /** The identity file learns whom to obey, so that it is known even if the store is lost. */
+  #saveReign(): void {
+    const { identity, saveReign, logger } = this.#options;
+    const { cluster, epoch = 0 } = this.#parts?.book ?? {};
+    const known = this.#savedReign ?? identity;
+    if (cluster === undefined) return;
+    if (known.cluster === cluster && (known.epoch ?? 0) >= epoch) return;
+    this.#savedReign = { cluster, epoch };
+    this.#saving = this.#saving
+      .then(() => saveReign?.({ cluster, epoch }))
+      .catch((error: unknown) => {
+        this.#savedReign = undefined;
+        logger.error({ err: error }, 'Whom to obey could not be kept in the identity file.');
+      });
   }
 }
 

@@ -12,4 +12,6 @@ export interface RegressionSeed {
 export const regressionSeeds: readonly RegressionSeed[] = [
   { seed: 2, bug: 'what a task had left on another node was never forgotten' },
   { seed: 4, bug: 'the id of a pruned task was forgotten, and the task ran again' },
+  { seed: 895582593, bug: 'a stepped wall clock made short runs of a standalone task long ones' },
+  { seed: 895583852, bug: 'a worker that had lost its records obeyed a manager that was replaced' },
 ];

@@ -13,7 +13,12 @@ import type { MemoryStore } from '../../store/memory/memory-store.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { Task } from '../../task/task.ts';
 import { type TaskSpecInput, taskSpecSchema } from '../../task/task-spec.ts';
-import { createWorker, type ManagerLink, type Worker } from '../../worker/worker.ts';
+import {
+  createWorker,
+  type ManagerLink,
+  type Worker,
+  type WorkerOptions,
+} from '../../worker/worker.ts';
 import { Dice } from '../dice.ts';
 import { SimulatedDisk } from '../disk/simulated-disk.ts';
 import { ReportStreams } from '../network/report-streams.ts';
@@ -32,7 +37,7 @@ const GIB = 1024 ** 3;
 export interface SimulatedMachine {
   readonly name: string;
   /** As in the identity file, which outlives the store. */
-  identity: { readonly id: string; readonly cluster?: string };
+  identity: WorkerOptions['identity'];
   readonly clock: MachineClock;
   readonly disk: SimulatedDisk;
   readonly store: MemoryStore;
@@ -222,8 +227,8 @@ export class SimulatedCluster implements AsyncDisposable {
       store: patched(patches.workerStore, machine.disk.open(life)),
       runtimes: [runtime('docker'), runtime('process')],
       identity,
-      saveCluster: async (cluster) => {
-        machine.identity = { ...identity, cluster };
+      saveReign: async (reign) => {
+        machine.identity = { ...identity, ...reign };
       },
       name,
       address: `http://${name}:5556`,

@@ -89,17 +89,20 @@ describe('a worker', () => {
     await stopped;
   });
 
-  test('keeps the cluster that it has learnt in the identity file', async () => {
+  test('keeps in the identity file whom it obeys, as it learns of it', async () => {
     const harness = new WorkerHarness();
-    const saved: string[] = [];
-    const saveCluster = async (cluster: string) => void saved.push(cluster);
-    const worker = await harness.boot({ saveCluster });
+    const saved: unknown[] = [];
+    const saveReign = async (reign: object) => void saved.push(reign);
+    const worker = await harness.boot({ saveReign });
+    await worker.assign(orders({}));
     await worker.assign(orders({}));
     await worker.assign(orders({ epoch: 2 }));
-    expect(saved).toEqual([CLUSTER]);
+    const reigns = [1, 2].map((epoch) => ({ cluster: CLUSTER, epoch }));
+    expect(saved).toEqual(reigns);
     await worker.stop();
-    await harness.boot({ saveCluster });
-    expect(saved).toEqual([CLUSTER, CLUSTER]);
+    // The file may have been lost meanwhile.
+    await harness.boot({ saveReign });
+    expect(saved).toEqual([...reigns, reigns[1]]);
   });
 });
 

@@ -74,6 +74,18 @@ describe('orders', () => {
     expect(worker.list()).toMatchObject({ cluster: CLUSTER, observations: [] });
   });
 
+  test('of an older epoch are refused, also when only the identity file knows the newer one', async () => {
+    const harness = new WorkerHarness();
+    const identity = { id: key(9).taskId, cluster: CLUSTER, epoch: 3 };
+    const worker = await harness.boot({ identity });
+    const stale = orders({ epoch: 2, forget: [key(1)] });
+    await expect(worker.assign(stale)).rejects.toMatchObject({
+      code: 'stale-epoch',
+      message: 'The orders are of epoch 2, and this worker obeys epoch 3.',
+    });
+    await worker.assign(orders({ epoch: 3 }));
+  });
+
   test('in another protocol are refused', async () => {
     const worker = await new WorkerHarness().boot();
     const refused = worker.assign(orders({ protocol: 2 }));

@@ -179,6 +179,22 @@ describe('the restart of a standalone task', () => {
     });
   });
 
+  test('is counted by how long it ran, whatever the wall clock did meanwhile', async () => {
+    const harness = new WorkerHarness({ policy: failing });
+    const worker = await harness.boot();
+    await worker.submit({ id: taskId(1), spec: spec({ restart: { ...restart, attempts: 2 } }) });
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await harness.advance(500);
+      harness.clock.stepWall(3_600_000);
+      await harness.advance(2500);
+    }
+    expect(worker.getTask(taskId(1)).status).toMatchObject({
+      state: 'failed',
+      attempt: 3,
+      reason: { code: 'restarts-exhausted' },
+    });
+  });
+
   test('is called off by a stop while it waits', async () => {
     const harness = new WorkerHarness({ policy: failing });
     const worker = await harness.boot();
