@@ -3,7 +3,7 @@ import type { Random } from '../lib/random.ts';
 import type { Ended, Observation } from '../link/protocol.ts';
 import type { Reason } from '../task/reason.ts';
 import { decideRestart } from '../task/restart-decision.ts';
-import type { Task } from '../task/task.ts';
+import { isGivenUp, type Task } from '../task/task.ts';
 import type { TaskStatusPatch } from '../task/task-status.ts';
 import { displacedPatch, hasReplaced, isDisplaced } from './judge-replacement.ts';
 
@@ -70,7 +70,9 @@ function judgeRunning(
     const progress = observation.progress ?? null;
     return draft('task-started', { state: 'running', ...facts, progress, reason: null });
   }
-  const { health = status.health, progress } = observation;
+  const { progress } = observation;
+  // It may be well again before its stop arrives; that it is stopped, and why, stays true.
+  const health = isGivenUp(task) ? status.health : (observation.health ?? status.health);
   const changed: TaskStatusPatch = {
     ...(health === status.health ? {} : { health }),
     ...(progress === status.progress ? {} : { progress: progress ?? null }),

@@ -1,5 +1,5 @@
 import type { RunOrder } from '../link/protocol.ts';
-import { isPlaced, type Task } from '../task/task.ts';
+import { isGivenUp, isPlaced, type Task } from '../task/task.ts';
 import type { HeldAttempt, HeldAttempts, Orders } from './held-attempts.ts';
 
 /** What planning looks at. */
@@ -89,10 +89,9 @@ function sizeOf({ spec }: RunOrder): number {
  * not to be replaced by the next one.
  */
 function shouldRun(task: Task): boolean {
-  const { status, spec } = task;
-  const isGivenUp = status.health === 'unhealthy' && spec.restart.policy !== 'never';
+  const { status } = task;
   const isReplaced = status.replacing?.attempt === status.attempt;
-  return status.desired === 'running' && !isGivenUp && !isReplaced;
+  return status.desired === 'running' && !isGivenUp(task) && !isReplaced;
 }
 
 function planCurrent(task: Task, attempts: readonly HeldAttempt[], orders: Orders): void {

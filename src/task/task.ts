@@ -41,6 +41,14 @@ export function isPlaced(task: Task): boolean {
   return task.status.state === 'scheduled' || task.status.state === 'running';
 }
 
+/**
+ * Whether the current attempt was given up as unhealthy: it is stopped, and the next one follows by
+ * the policy, whatever its check says from then on.
+ */
+export function isGivenUp({ status, spec }: Task): boolean {
+  return status.health === 'unhealthy' && spec.restart.policy !== 'never';
+}
+
 /** Shown in place of a secret value. */
 const REDACTED = '***';
 

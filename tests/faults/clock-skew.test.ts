@@ -7,6 +7,7 @@ import { startCliDaemon } from '../support/cli-daemon.ts';
 import { CubeProcess } from '../support/cube-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { createFakeTime } from '../support/fake-time.ts';
+import { judgeHistory } from '../support/judge-history.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const clock = systemClock;
@@ -39,5 +40,6 @@ test('a worker whose clock is an hour ahead is shown as such, and treated as any
     const { status } = await client.get(task.id);
     return status.state === 'completed';
   });
+  expect(await judgeHistory(client)).toEqual([]);
   await worker.end('SIGTERM');
 });

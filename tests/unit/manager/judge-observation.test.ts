@@ -50,6 +50,10 @@ describe('an observation changes nothing when it', () => {
     ['comes after the task was completed', judge({ state: 'completed' }, ended(1))],
     ['says again that it runs', judge({}, {})],
     [
+      'says that it is well again after it was given up as unhealthy',
+      judge({ health: 'unhealthy' }, { health: 'healthy' }),
+    ],
+    [
       'says again what is being done',
       judge({ state: 'scheduled', progress: 'x' }, { phase: 'preparing', progress: 'x' }),
     ],
@@ -71,6 +75,11 @@ describe('an observation', () => {
   it('of another health is news', () => {
     expect(judge({ health: 'starting' }, { health: 'healthy' })).toMatchObject({
       type: 'task-health-changed',
+      status: { health: 'healthy' },
+    });
+    // Nobody stops what its policy never starts again.
+    const spec = { restart: 'never' } as const;
+    expect(judge({ health: 'unhealthy' }, { health: 'healthy' }, { spec })).toMatchObject({
       status: { health: 'healthy' },
     });
   });
