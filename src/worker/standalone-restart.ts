@@ -26,7 +26,7 @@ export function withObservation(
     return { ...next, restart: { count, recentCount } };
   }
   const succeeded = ended.exitCode === 0 && ended.reason.code === 'exited';
-  const ranMs = times.ranMs(record);
+  const ranMs = Math.min(times.ranMs(record), shownMs(observation));
   const decision = decideRestart(
     record.spec.restart,
     { succeeded, ranMs, recentRestartCount: recentCount },
@@ -78,4 +78,13 @@ export function withUnhealthy(record: AttemptRecord, detail: string): AttemptRec
   const isGivenUp = record.cluster === STANDALONE && record.spec?.restart.policy !== 'never';
   if (!isGivenUp || record.desired !== 'running') return record;
   return { ...record, desired: 'stopped', stopReason: { code: 'unhealthy', message: detail } };
+}
+
+/**
+ * How long it ran by the runtime's own times. They tell the very moment of the end, which the
+ * worker may see or record much later; but a step of the wall clock may be in them, too.
+ */
+function shownMs({ startedAt, ended }: Observation): number {
+  if (startedAt === undefined || ended === undefined) return 0;
+  return Math.max(0, Date.parse(ended.finishedAt) - Date.parse(startedAt));
 }

@@ -9,8 +9,11 @@ import type { LogWatch } from '../invariants/log-watch.ts';
 
 const ORIGIN = 'refused';
 
-/** Told when the request never got so far that it could be refused. */
-const transportErrors = ['unreachable', 'unavailable'];
+/**
+ * Told when the request never got so far that it could be refused, and when what the refusal would
+ * rest on could not be made durable.
+ */
+const undecidedErrors = ['unreachable', 'unavailable', 'storage-full', 'storage-failed'];
 
 interface Refused {
   readonly what: string;
@@ -67,7 +70,7 @@ export class RefusedRequests {
       this.violations.push(`[whole-or-nothing] ${what} was not refused`);
     } catch (error) {
       this.#onTold(wordsOf(error));
-      if (isCubeError(error) && transportErrors.includes(error.code)) return;
+      if (isCubeError(error) && undecidedErrors.includes(error.code)) return;
       this.refusedCount += 1;
       if (isCubeError(error) && codes.includes(error.code)) return;
       this.violations.push(`[honest-error] ${what} was answered: ${String(error)}`);
