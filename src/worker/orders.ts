@@ -206,6 +206,8 @@ class Orders {
       this.#draft.put({ ...record, runtime: orphan.runtime, observation: preparing(key) });
       return;
     }
+    // A newer attempt is fence enough. The order has come late, and nobody waits for its outcome.
+    if (this.#draft.ofTask(key.taskId).some(({ attempt }) => attempt > key.attempt)) return;
     const isGone = desired === 'forgotten';
     this.#draft.put({
       ...record,

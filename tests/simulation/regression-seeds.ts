@@ -14,4 +14,5 @@ export const regressionSeeds: readonly RegressionSeed[] = [
   { seed: 4, bug: 'the id of a pruned task was forgotten, and the task ran again' },
   { seed: 895582593, bug: 'a stepped wall clock made short runs of a standalone task long ones' },
   { seed: 895583852, bug: 'a worker that had lost its records obeyed a manager that was replaced' },
+  { seed: 700000998, bug: 'a late order for an older attempt left a record of it for good' },
 ];

@@ -381,6 +381,16 @@ describe('a new attempt', () => {
     expect(harness.running()).toEqual(['1/3']);
     expect(worker.list().observations).toMatchObject([key(1, 3)]);
   });
+
+  test('is all that is kept of the task, also when orders for an older one come late', async () => {
+    const harness = new WorkerHarness();
+    const worker = await harness.boot();
+    await worker.assign(orders({ run: [key(1, 2)] }));
+    await worker.assign(orders({ stop: [key(1)] }));
+    await worker.assign(orders({ forget: [key(1)] }));
+    await harness.settle();
+    expect(worker.list().observations).toMatchObject([key(1, 2)]);
+  });
 });
 
 describe('to forget', () => {
