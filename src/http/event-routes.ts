@@ -2,16 +2,17 @@ import { z } from 'zod';
 import { CubeError, isCubeError } from '../errors/cube-error.ts';
 import { describeValue } from '../errors/describe-value.ts';
 import { invalidInput } from '../errors/input-issues.ts';
-import { type CubeEvent, type EventType, eventSchema, eventTypes } from '../event/event.ts';
+import { eventSchema, eventTypes } from '../event/event.ts';
+import type { EventFeed } from '../event/event-feed.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { headerValues } from './doors.ts';
+import { EventChunks } from './event-chunks.ts';
 import { chooseMediaType } from './log-stream.ts';
 import type { ManagerService } from './manager-service.ts';
 import { flag, severalOf, text } from './query.ts';
 import { type AnyRoute, defineRoute } from './route.ts';
 import { sendStream } from './stream.ts';
-import { toEventReply } from './task-replies.ts';
 
 const HEARTBEAT_MS = 15_000;
 
@@ -26,17 +27,12 @@ const start = z
   )
   .transform((value) => (/^\d{1,15}$/.test(value) ? Number(value) : value));
 
-interface EventFilter {
-  readonly task?: string | undefined;
-  readonly node?: string | undefined;
-  readonly type?: readonly EventType[] | undefined;
-}
-
 /**
  * The stream of events, as Server-Sent Events. A browser's EventSource that is cut off comes back
  * with Last-Event-ID, which goes before `after`, and misses nothing.
  */
 export function eventRoute(service: ManagerService, clock: Clock = systemClock): AnyRoute {
+  const chunks = new EventChunks();
   return defineRoute({
     method: 'GET',
     path: '/events',
@@ -66,11 +62,14 @@ export function eventRoute(service: ManagerService, clock: Clock = systemClock):
       chooseMediaType(raw.headers.accept, ['text/event-stream']);
       const last = headerValues(raw, 'last-event-id').at(0);
       const after = startOf(last ?? (await revisionOf(query.after, service)), service);
-      const feed = new Feed(query, after);
-      return sendStream(reply, bounded(service, { after, follow: query.follow, signal }), {
+      const { task, node, type: types } = query;
+      const end = query.follow ? {} : { until: service.status().revision };
+      const feed = service.follow({ after, ...end, filter: { task, node, types }, signal });
+      const sent = new SentEvents(feed, chunks);
+      return sendStream(reply, sent, {
         mediaType: 'text/event-stream; charset=utf-8',
-        encode: (event) => feed.encode(event),
-        heartbeat: { everyMs: HEARTBEAT_MS, text: () => feed.heartbeat() },
+        encode: (bytes) => bytes,
+        heartbeat: { everyMs: HEARTBEAT_MS, text: () => sent.heartbeat() },
         encodeProblem: (problem) => `event: problem\ndata: ${JSON.stringify(problem)}\n\n`,
         graceMs: 0,
         clock,
@@ -82,22 +81,25 @@ export function eventRoute(service: ManagerService, clock: Clock = systemClock):
 }
 
 /** What one client is sent. */
-class Feed {
-  readonly #filter: EventFilter;
-  #seen: number;
+class SentEvents implements AsyncIterable<Uint8Array> {
+  readonly #feed: EventFeed;
+  readonly #chunks: EventChunks;
+  #seen = 0;
 
-  constructor(filter: EventFilter, after: number) {
-    this.#filter = filter;
-    this.#seen = after;
+  constructor(feed: EventFeed, chunks: EventChunks) {
+    this.#feed = feed;
+    this.#chunks = chunks;
   }
 
-  encode(event: CubeEvent): string | undefined {
-    this.#seen = event.revision;
-    const { task, node, type } = this.#filter;
-    if (task !== undefined && event.taskId !== task) return undefined;
-    if (node !== undefined && event.node !== node) return undefined;
-    if (type !== undefined && !type.includes(event.type)) return undefined;
-    return `id: ${event.revision}\ndata: ${JSON.stringify(toEventReply(event))}\n\n`;
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const events of this.#feed) {
+      for (let start = 0; start < events.length; ) {
+        const { bytes, revision, end } = this.#chunks.at(events, start);
+        this.#seen = revision;
+        yield bytes;
+        start = end;
+      }
+    }
   }
 
   /**
@@ -105,7 +107,7 @@ class Feed {
    * whose filter lets little through does not fall behind what is kept.
    */
   heartbeat(): string {
-    return `: heartbeat\nid: ${this.#seen}\n\n`;
+    return `: heartbeat\nid: ${Math.max(this.#seen, this.#feed.position)}\n\n`;
   }
 }
 
@@ -148,22 +150,4 @@ function startOf(given: string | number | undefined, service: ManagerService): n
     );
   }
   return after;
-}
-
-/** The service's events; without `follow` up to the newest of this moment. */
-async function* bounded(
-  service: ManagerService,
-  options: { readonly after: number; readonly follow: boolean; readonly signal: AbortSignal },
-): AsyncGenerator<CubeEvent, void, undefined> {
-  const { after, follow, signal } = options;
-  if (follow) {
-    yield* service.events(after, signal);
-    return;
-  }
-  const newest = service.status().revision;
-  if (after >= newest) return;
-  for await (const event of service.events(after, signal)) {
-    yield event;
-    if (event.revision >= newest) return;
-  }
 }

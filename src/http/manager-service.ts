@@ -1,4 +1,5 @@
 import type { CubeEvent } from '../event/event.ts';
+import type { EventFeed, FollowOptions } from '../event/event-feed.ts';
 import type { Announcement, JoinReply, LogLine, LogOptions } from '../link/protocol.ts';
 import type { Node, NodeStats, Resources } from '../node/node.ts';
 import type { Placement, Verdict } from '../task/placement.ts';
@@ -71,12 +72,11 @@ export interface ManagerService {
   taskEvents(id: string): Promise<readonly CubeEvent[]>;
 
   /**
-   * Events with a revision above `after`, first from the log, then as they become durable: no gap,
-   * no repeat. Ends when the signal is aborted or the manager stops.
-   *
-   * @throws CubeError `pruned`, when events after `after` are gone already.
+   * The events that the filter lets through, first from the log, then as they become durable: no
+   * gap, no repeat. Ends when the signal is aborted or the manager stops. Reading it throws
+   * CubeError `pruned`, when events after `after` are gone already.
    */
-  events(after: number, signal: AbortSignal): AsyncIterable<CubeEvent>;
+  follow(options: FollowOptions): EventFeed;
 
   /** The output of the current attempt, from its worker. */
   logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;

@@ -1,6 +1,7 @@
 import { CubeError } from '../errors/cube-error.ts';
 import { quoteText } from '../errors/describe-value.ts';
 import type { CubeEvent, EventDraft } from '../event/event.ts';
+import { type EventFeed, eachEvent, type FollowOptions } from '../event/event-feed.ts';
 import { assert } from '../lib/assert.ts';
 import { timestamp } from '../lib/clock.ts';
 import type { Announcement, JoinReply, LogLine, LogOptions } from '../link/protocol.ts';
@@ -44,6 +45,7 @@ import { type PlannedTask, planTasks } from './planned-task.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import { ScheduleLoop } from './schedule-loop.ts';
+import { StoreSize } from './store-size.ts';
 import { planSubmission, prunedError, stopDrafts } from './submit.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 import { TaskJourneys } from './task-journeys.ts';
@@ -73,13 +75,14 @@ interface Parts {
 export class Manager {
   readonly #options: CompiledManagerOptions;
   readonly #repository: ManagerRepository;
+  readonly #storeSize: StoreSize;
   #parts: Parts | undefined;
   #isStopped = false;
-  #storeBytes = 0;
 
   constructor(options: ManagerOptions) {
     this.#options = compileManagerOptions(options);
     this.#repository = new ManagerRepository(options.store);
+    this.#storeSize = new StoreSize(this.#repository, this.#options.logger);
   }
 
   /**
@@ -126,7 +129,7 @@ export class Manager {
       committer,
       snapshot: () => schedule.snapshot(),
     });
-    this.#storeBytes = await this.#repository.sizeBytes();
+    await this.#storeSize.measure();
     const startedAt = timestamp(clock);
     const upkeep = new Upkeep({ store, state, committer, clock });
     const loops = { schedule, nodes, retention, drain, upkeep };
@@ -289,9 +292,14 @@ export class Manager {
     return (await Array.fromAsync(walkBack(task, this.#repository))).reverse();
   }
 
-  /** Events after a revision, from the log and then as they come. @throws CubeError `pruned`. */
+  /** Events after a revision, from the log and then as they come. Reading throws `pruned`. */
+  follow(options: FollowOptions): EventFeed {
+    return this.#started().log.follow(options);
+  }
+
+  /** As `follow`, one by one. */
   events(after: number, signal: AbortSignal): AsyncIterable<CubeEvent> {
-    return this.#started().log.follow(after, signal);
+    return eachEvent(this.follow({ after, signal }));
   }
 
   /** The output of the current attempt, from its worker. */
@@ -320,7 +328,7 @@ export class Manager {
 
   status(): ManagerOverview {
     const { reign, state, committer, startedAt } = this.#started();
-    this.#measureStore();
+    this.#storeSize.measureSoon();
     const { scheduler, version } = this.#options;
     const problem = problemOf(committer, this.#repository);
     return {
@@ -328,7 +336,7 @@ export class Manager {
       revision: state.revision,
       floor: state.floor,
       store: this.#repository.kind,
-      storeBytes: this.#storeBytes,
+      storeBytes: this.#storeSize.bytes,
       scheduler: scheduler.name,
       taskCounts: state.taskCounts,
       nodeCount: state.nodeCount,
@@ -347,18 +355,6 @@ export class Manager {
       schedule: state.waiting.size,
       report: nodes.reportCount,
     };
-  }
-
-  /** Measuring the store takes a moment, so that a status shows the size of the one before. */
-  #measureStore(): void {
-    this.#repository
-      .sizeBytes()
-      .then((bytes) => {
-        this.#storeBytes = bytes;
-      })
-      .catch((error: unknown) => {
-        this.#options.logger.debug({ err: error }, 'The store could not be measured.');
-      });
   }
 
   #started(): Parts {

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CubeError } from '../../src/errors/cube-error.ts';
 import type { CubeEvent } from '../../src/event/event.ts';
+import type { EventFeed, FollowOptions } from '../../src/event/event-feed.ts';
+import { isWanted } from '../../src/event/event-filter.ts';
 import type { AttemptService } from '../../src/http/attempt-service.ts';
 import type {
   Explanation,
@@ -178,26 +180,34 @@ export class FakeManagerService implements ManagerService {
     return this.log.filter((event) => event.taskId === id);
   }
 
-  async *events(after: number, signal: AbortSignal): AsyncIterable<CubeEvent> {
+  follow(options: FollowOptions): EventFeed {
+    const feed = {
+      position: options.after,
+      [Symbol.asyncIterator]: () => this.#batches(feed, options),
+    };
+    return feed;
+  }
+
+  async *#batches(
+    feed: { position: number },
+    { until = Number.POSITIVE_INFINITY, filter = {}, signal }: FollowOptions,
+  ): AsyncGenerator<readonly CubeEvent[]> {
     this.streamCount += 1;
     try {
-      let next = after - this.floor;
-      while (!signal.aborted) {
-        const event = this.log[next];
-        if (event !== undefined) {
-          next += 1;
-          yield event;
-        } else {
-          if (this.failure !== undefined) throw this.failure;
-          await Promise.race([
-            aborted(signal),
-            new Promise<void>((resolve) => this.#wake.push(resolve)),
-          ]);
-        }
+      while (!signal.aborted && feed.position < until) {
+        const event = this.log[feed.position - this.floor];
+        if (event === undefined) await this.#news(signal);
+        else if (isWanted(event, filter)) yield [event];
+        if (event !== undefined) feed.position = event.revision;
       }
     } finally {
       this.streamCount -= 1;
     }
+  }
+
+  async #news(signal: AbortSignal): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    await Promise.race([aborted(signal), new Promise<void>((resolve) => this.#wake.push(resolve))]);
   }
 
   /** Makes open streams notice `failure`. */

@@ -170,12 +170,16 @@ describe('the stream of events', () => {
     const reason = { code: 'exited' as const, message: 'x'.repeat(10_000) };
     for (let i = 0; i < 4000; i += 1) service.append({ type: 'node-changed', reason });
     let readCount = 0;
-    const events = service.events.bind(service);
-    service.events = async function* (after, signal) {
-      for await (const event of events(after, signal)) {
-        readCount += 1;
-        yield event;
-      }
+    const follow = service.follow.bind(service);
+    service.follow = (options) => {
+      const feed = follow(options);
+      const counted = async function* () {
+        for await (const events of feed) {
+          readCount += events.length;
+          yield events;
+        }
+      };
+      return { position: 0, [Symbol.asyncIterator]: counted };
     };
     const socket = connect(manager.port, '127.0.0.1');
     socket.pause();
