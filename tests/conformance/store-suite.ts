@@ -330,6 +330,14 @@ export function describeStore(options: StoreSuiteOptions): void {
         });
         expect(await store.list('tasks')).toHaveLength(1000);
         expect(await store.list('tasks', { limit: 10_000 })).toHaveLength(10_000);
+        const ordered = Array.from({ length: 10_050 }, (_, key) => String(key)).sort();
+        for (const limit of [999, 1000, 1001, 2000, 2500]) {
+          const first = ordered.slice(7000, 7000 + limit);
+          expect(await keys(store, 'tasks', { after: ordered[6999] ?? '', limit })).toEqual(first);
+          const reversed = ordered.slice(0, 7000).toReversed().slice(0, limit);
+          const before = { after: ordered[7000] ?? '', limit, reverse: true };
+          expect(await keys(store, 'tasks', before)).toEqual(reversed);
+        }
       });
 
       test.each([0, -1, 1.5, Number.NaN, 10_001])('refuses a limit of %s', async (limit) => {
@@ -363,24 +371,31 @@ export function describeStore(options: StoreSuiteOptions): void {
         });
       });
 
-      test('never show a transaction by half', async () => {
-        const store = await open();
-        const reading = { isOver: false };
-        const reader = async (): Promise<void> => {
-          while (!reading.isOver) {
-            const [first, second] = await store.list('tasks');
-            expect(first?.value).toEqual(second?.value);
-          }
-        };
-        const readers = [reader(), reader()];
-        for (let value = 0; value < 100; value += 1) {
+      test.each([0, 2500])(
+        'never show a transaction by half, with %s records between',
+        async (count) => {
+          const store = await open();
+          const between = Array.from({ length: count }, (_, index) => `m ${index}`);
           await store.transact({
-            put: ['left', 'right'].map((key) => ({ collection: 'tasks', key, value })),
+            put: between.map((key) => ({ collection: 'tasks', key, value: 0 })),
           });
-        }
-        reading.isOver = true;
-        await Promise.all(readers);
-      });
+          const reading = { isOver: false };
+          const reader = async (): Promise<void> => {
+            while (!reading.isOver) {
+              const records = await store.list('tasks', { limit: 10_000 });
+              if (records[0]?.key === 'left') expect(records.at(-1)?.value).toBe(records[0].value);
+            }
+          };
+          const readers = [reader(), reader()];
+          for (let value = 0; value < 100; value += 1) {
+            await store.transact({
+              put: ['left', 'right'].map((key) => ({ collection: 'tasks', key, value })),
+            });
+          }
+          reading.isOver = true;
+          await Promise.all(readers);
+        },
+      );
     });
 
     describe('close', () => {

@@ -230,6 +230,26 @@ describe('a flipped bit', () => {
   });
 });
 
+test('a record that is damaged far down a long list is told, and none of the list is given', async () => {
+  const path = copyOf(closedStore);
+  const put = Array.from({ length: 3000 }, (_, index) => ({
+    collection: 'tasks',
+    key: `long ${String(index).padStart(4, '0')}`,
+    value: `long-${index}`,
+  }));
+  const written = await openTestStore(path);
+  await written.transact({ put });
+  await written.close();
+  flipBit(path, (readFileSync(path).indexOf('"long-2700"') + 3) * 8);
+  const store = await openTestStore(path);
+  await expect(store.list('tasks', { limit: 10_000 })).rejects.toMatchObject({
+    code: 'storage-damaged',
+    message: expect.stringContaining('"tasks/long 2700"'),
+  });
+  expect(await store.list('tasks', { after: 'long 2700', limit: 10_000 })).toHaveLength(299);
+  await store.close();
+});
+
 describe('what is no data file of this kind', () => {
   const place = (): string => join(directory.path, `foreign-${nextCopy++}`, 'cube.db');
 

@@ -84,7 +84,9 @@ export class SqliteStore implements Store {
     this.#assertUsable();
     assertKnownCollection(this.#names, collection);
     const answer = await this.#link.call({ kind: 'find', collection, key: toKeyText(key) });
-    return toRecords(answer)[0];
+    const records: StoredRecord[] = [];
+    addRecords(records, pageOf(answer));
+    return records[0];
   }
 
   async list(collection: string, options?: ListOptions): Promise<readonly StoredRecord[]> {
@@ -92,7 +94,13 @@ export class SqliteStore implements Store {
     assertKnownCollection(this.#names, collection);
     const { limit, reverse, ...bounds } = toListBounds(options);
     const after = bounds.after === undefined ? undefined : toKeyText(bounds.after);
-    return toRecords(await this.#link.call({ kind: 'list', collection, after, limit, reverse }));
+    const records: StoredRecord[] = [];
+    const answer = await this.#link.call(
+      { kind: 'list', collection, after, limit, reverse },
+      (page) => addRecords(records, page),
+    );
+    addRecords(records, pageOf(answer));
+    return records;
   }
 
   async count(collection: string): Promise<number> {
@@ -192,16 +200,19 @@ function settle(callers: readonly Caller[], conflicts: readonly Conflict[]): voi
   for (const caller of callers) caller.resolve();
 }
 
-function toRecords(answer: StoreAnswer): readonly StoredRecord[] {
-  assert(answer.kind === 'records', 'records are asked for and come');
-  const { texts, versions }: RecordPage = answer.page;
-  return versions.map((version, index) => {
+function addRecords(records: StoredRecord[], { texts, versions }: RecordPage): void {
+  for (const [index, version] of versions.entries()) {
     const keyText = texts[2 * index];
     const text = texts[2 * index + 1];
     assert(keyText !== undefined && text !== undefined, 'each record has a key and a text');
     const value: Json = JSON.parse(text);
-    return { key: fromKeyText(keyText), value, version };
-  });
+    records.push({ key: fromKeyText(keyText), value, version });
+  }
+}
+
+function pageOf(answer: StoreAnswer): RecordPage {
+  assert(answer.kind === 'records', 'records are asked for and come');
+  return answer.page;
 }
 
 function toNumber(answer: StoreAnswer): number {

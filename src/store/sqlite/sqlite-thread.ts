@@ -52,7 +52,7 @@ class StoreThread {
         void this.#answerLater(call).then((answer) => this.#send({ kind: 'answer', id, answer }));
         return;
       }
-      this.#send({ kind: 'answer', id, answer: this.#answer(call) });
+      this.#send({ kind: 'answer', id, answer: this.#answer(id, call) });
       if (call.kind === 'commit') this.#tendLog();
     });
     this.#watchRoom();
@@ -82,29 +82,44 @@ class StoreThread {
     }
   }
 
-  #answer(call: QuickCall): StoreAnswer {
+  #answer(id: number, call: QuickCall): StoreAnswer {
     if (this.#fault !== undefined) return { kind: 'failed', fault: this.#fault };
     try {
-      return this.#work(call);
+      return this.#work(id, call);
     } catch (error) {
       return { kind: 'failed', fault: this.#judge(error, 'use') };
     }
   }
 
-  #work(call: QuickCall): StoreAnswer {
+  #work(id: number, call: QuickCall): StoreAnswer {
     switch (call.kind) {
       case 'commit':
         return { kind: 'committed', conflicts: this.#commit(call.group) };
       case 'find':
         return { kind: 'records', page: toPage(this.#engine.find(call.collection, call.key)) };
       case 'list':
-        return { kind: 'records', page: this.#engine.list(call.collection, call) };
+        return { kind: 'records', page: this.#list(id, call) };
       case 'count':
         return { kind: 'number', value: this.#engine.count(call.collection) };
       case 'size':
         return { kind: 'number', value: this.#engine.sizeBytes() };
       default:
         return assertNever(call);
+    }
+  }
+
+  /**
+   * Sends all but the last records of a long list ahead, to be decoded while the next are read.
+   * Nothing is written meanwhile: they are all of one moment.
+   */
+  #list(id: number, { collection, ...query }: Extract<StoreCall, { kind: 'list' }>): RecordPage {
+    let { after, limit } = query;
+    for (;;) {
+      const page = this.#engine.list(collection, { ...query, after, limit: Math.min(limit, PART) });
+      limit -= page.versions.length;
+      if (page.versions.length < PART || limit === 0) return page;
+      after = page.texts.at(-2);
+      this.#send({ kind: 'part', id, page });
     }
   }
 
@@ -224,6 +239,9 @@ class StoreThread {
 
 /** A call that is answered at once. */
 type QuickCall = Exclude<StoreCall, { kind: 'copy' | 'close' }>;
+
+/** Records of a list that are sent together. */
+const PART = 1000;
 
 /** A pause in the writing after which there is time to tidy. */
 const IDLE_MS = 250;

@@ -84,4 +84,6 @@ export type StoreMessage =
   /** Whether new work should wait, whenever that changes. */
   | { readonly kind: 'room'; readonly shortage: StoreFault | undefined }
   | { readonly kind: 'warning'; readonly message: string; readonly fields: object }
+  /** The first records of a long list, whose last ones come as its answer. */
+  | { readonly kind: 'part'; readonly id: number; readonly page: RecordPage }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: StoreAnswer };

@@ -3,6 +3,7 @@ import { CubeError, messageOf } from '../../errors/cube-error.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { closedError } from '../store-rules.ts';
 import type {
+  RecordPage,
   StoreAnswer,
   StoreCall,
   StoreFault,
@@ -77,10 +78,13 @@ export class ThreadLink {
     return this.#shortage === undefined ? undefined : toCubeError(this.#shortage);
   }
 
-  /** @throws CubeError as the thread answers */
-  call(call: StoreCall): Promise<StoreAnswer> {
+  /**
+   * @param onPart is given the first records of a long list as they come, before the answer.
+   * @throws CubeError as the thread answers
+   */
+  call(call: StoreCall, onPart?: (page: RecordPage) => void): Promise<StoreAnswer> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
-    return this.#send(call);
+    return this.#send(call, onPart);
   }
 
   /** Closes the data file and waits for the end of the thread. */
@@ -92,12 +96,12 @@ export class ThreadLink {
     await this.#ended;
   }
 
-  #send(call: StoreCall): Promise<StoreAnswer> {
+  #send(call: StoreCall, onPart?: (page: RecordPage) => void): Promise<StoreAnswer> {
     this.#lastId += 1;
     const request: StoreRequest = { id: this.#lastId, call };
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) this.#worker.ref();
-      this.#pending.set(request.id, { resolve, reject });
+      this.#pending.set(request.id, { resolve, reject, onPart });
       this.#worker.postMessage(request);
     });
   }
@@ -105,6 +109,7 @@ export class ThreadLink {
   #onMessage(message: StoreMessage): void {
     if (message.kind === 'warning') this.#logger.warn(message.fields, message.message);
     if (message.kind === 'room') this.#shortage = message.shortage;
+    if (message.kind === 'part') this.#pending.get(message.id)?.onPart?.(message.page);
     if (message.kind !== 'answer') return;
     const { id, answer } = message;
     const call = this.#pending.get(id);
@@ -135,6 +140,7 @@ export class ThreadLink {
 interface PendingCall {
   readonly resolve: (answer: StoreAnswer) => void;
   readonly reject: (error: unknown) => void;
+  readonly onPart: ((page: RecordPage) => void) | undefined;
 }
 
 /** A fault as the error that it was. */
