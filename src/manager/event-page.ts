@@ -15,7 +15,8 @@ export class EventPage {
   select(filter: EventFilter): readonly CubeEvent[] {
     const { task, node, types } = filter;
     if (task === undefined && node === undefined && types === undefined) return this.events;
-    const key = `${task} ${node} ${types}`;
+    // As JSON, so that a node may have any name: nobody gets what another filter lets through.
+    const key = JSON.stringify([task ?? null, node ?? null, types ?? null]);
     const known = this.#selections.get(key);
     if (known !== undefined) return known;
     const selection = this.events.filter((event) => isWanted(event, filter));

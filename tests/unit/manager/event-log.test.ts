@@ -266,15 +266,25 @@ describe('a follower with a filter', () => {
 
   it('shares its lists with those who want the same and stand at the same place', async () => {
     const { log, publish } = makeBusyLog();
-    const filters = [{}, {}, { node: 'a' }, { node: 'a' }, { node: 'b' }];
+    const types = ['manager-started' as const];
+    const filters = [
+      {},
+      {},
+      { node: 'a' },
+      { node: 'a' },
+      { node: 'b' },
+      { types },
+      // A node may have any name; none is taken for the lack of one.
+      { types, node: 'undefined' },
+    ];
     const { signal } = new AbortController();
     const firsts = filters.map((filter) =>
       log.follow({ after: 0, filter, signal })[Symbol.asyncIterator]().next(),
     );
     await drain();
-    publish([{ node: 'a' }, { node: 'b' }]);
+    publish([{ node: 'a' }, { node: 'b' }, { node: 'undefined' }]);
     const lists = (await Promise.all(firsts)).map(({ value }) => value);
-    expect(lists.map((list) => list?.length)).toEqual([2, 2, 1, 1, 1]);
+    expect(lists.map((list) => list?.length)).toEqual([3, 3, 1, 1, 1, 3, 1]);
     expect(lists[0]).toBe(lists[1]);
     expect(lists[2]).toBe(lists[3]);
   });
