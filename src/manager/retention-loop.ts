@@ -129,14 +129,17 @@ export class RetentionLoop {
     const nodeNames = new Set(
       events.flatMap(({ taskId, node }) => (taskId === undefined ? (node ?? []) : [])),
     );
-    for (const id of taskIds) {
-      const task = await repository.findBase<Task>(`task/${id}`);
-      if (task !== undefined) tasks.set(id, task);
-    }
-    for (const name of nodeNames) {
-      const node = await repository.findBase<Node>(`node/${name}`);
-      if (node !== undefined) nodes.set(name, node);
-    }
+    // Asked for together: one by one, each would be a wait for the store.
+    await Promise.all([
+      ...[...taskIds].map(async (id) => {
+        const task = await repository.findBase<Task>(`task/${id}`);
+        if (task !== undefined) tasks.set(id, task);
+      }),
+      ...[...nodeNames].map(async (name) => {
+        const node = await repository.findBase<Node>(`node/${name}`);
+        if (node !== undefined) nodes.set(name, node);
+      }),
+    ]);
     for (const event of events) foldInto({ tasks, nodes }, event);
     const put = [
       ...[...tasks.values()].map((task) => basePut(`task/${task.id}`, task)),

@@ -101,6 +101,21 @@ export function describeStore(options: StoreSuiteOptions): void {
         },
       );
 
+      test('that are asked for together are each what was asked for, or not there', async () => {
+        const store = await openWithKeys(open, ['a', 'b', 'c']);
+        await store.transact({ put: [{ collection: 'events', key: 'a', value: 'event' }] });
+        const wanted = Array.from({ length: 100 }, (_, index) => 'xaybzc'[index % 6] ?? '');
+        const found = await Promise.all([
+          ...wanted.map((key) => store.find('tasks', key)),
+          store.find('events', 'a'),
+        ]);
+        const event = { key: 'a', value: 'event', version: 1 };
+        expect(found.pop()).toEqual(event);
+        expect(found.map((record) => record?.key ?? '')).toEqual(
+          wanted.map((key) => ('abc'.includes(key) ? key : '')),
+        );
+      });
+
       test('are not what the caller holds: later changes do not reach them', async () => {
         const store = await open();
         const value = { list: [1] };
@@ -404,8 +419,10 @@ export function describeStore(options: StoreSuiteOptions): void {
         const pending = Array.from({ length: 20 }, (_, index) =>
           store.transact(put(String(index), index)),
         );
+        const found = store.find('tasks', 'nowhere');
         await store.close();
         await expect(Promise.all(pending)).resolves.toHaveLength(20);
+        expect(await found).toBeUndefined();
       });
 
       test('may be called again, also while the first call waits', async () => {

@@ -219,6 +219,12 @@ describe('a flipped bit', () => {
       code: 'storage-damaged',
       message: expect.stringContaining('"tasks/000077"'),
     });
+    const neighbours = ['000076', '000077', '000078'].map((key) => store.find('tasks', key));
+    expect(await Promise.allSettled(neighbours)).toMatchObject([
+      { value: { key: '000076' } },
+      { reason: { code: 'storage-damaged' } },
+      { value: { key: '000078' } },
+    ]);
     await expect(store.list('tasks')).rejects.toMatchObject({ code: 'storage-damaged' });
     const compared = store.transact({
       compare: [{ collection: 'tasks', key: '000077', version: 1 }],

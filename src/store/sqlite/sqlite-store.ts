@@ -1,13 +1,15 @@
 import type { CubeError } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { Json, ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
+import type { ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
 import { assertKnownCollection, closedError, conflictError, toListBounds } from '../store-rules.ts';
 import type { StoreRole } from './data-identity.ts';
 import type { Synchronous } from './database.ts';
+import { decodeRecords } from './decode-records.ts';
 import { GroupWriter } from './group-writer.ts';
-import { fromKeyText, toKeyText } from './key-text.ts';
-import type { Conflict, RecordPage, StoreAnswer } from './store-message.ts';
+import { toKeyText } from './key-text.ts';
+import { RecordFinder } from './record-finder.ts';
+import type { Conflict, StoreAnswer } from './store-message.ts';
 import { takeBackup } from './take-backup.ts';
 import { ThreadLink } from './thread-link.ts';
 
@@ -49,6 +51,7 @@ export function openSqliteStoreWith(
 export class SqliteStore implements Store {
   readonly kind = 'persistent';
   readonly #link: ThreadLink;
+  readonly #finder: RecordFinder;
   readonly #collections: readonly string[];
   readonly #names: ReadonlySet<string>;
   /** What waits for a flush, in the order of the calls; never more than the last is not full. */
@@ -59,6 +62,7 @@ export class SqliteStore implements Store {
 
   private constructor(link: ThreadLink, collections: readonly string[]) {
     this.#link = link;
+    this.#finder = new RecordFinder(link);
     this.#collections = collections;
     this.#names = new Set(collections);
   }
@@ -83,10 +87,7 @@ export class SqliteStore implements Store {
   async find(collection: string, key: string): Promise<StoredRecord | undefined> {
     this.#assertUsable();
     assertKnownCollection(this.#names, collection);
-    const answer = await this.#link.call({ kind: 'find', collection, key: toKeyText(key) });
-    const records: StoredRecord[] = [];
-    addRecords(records, pageOf(answer));
-    return records[0];
+    return await this.#finder.find(collection, toKeyText(key));
   }
 
   async list(collection: string, options?: ListOptions): Promise<readonly StoredRecord[]> {
@@ -94,13 +95,13 @@ export class SqliteStore implements Store {
     assertKnownCollection(this.#names, collection);
     const { limit, reverse, ...bounds } = toListBounds(options);
     const after = bounds.after === undefined ? undefined : toKeyText(bounds.after);
-    const records: StoredRecord[] = [];
+    const parts: (readonly StoredRecord[])[] = [];
     const answer = await this.#link.call(
       { kind: 'list', collection, after, limit, reverse },
-      (page) => addRecords(records, page),
+      (page) => parts.push(decodeRecords(page)),
     );
-    addRecords(records, pageOf(answer));
-    return records;
+    assert(answer.kind === 'records', 'records are asked for and come');
+    return [...parts, decodeRecords(answer.page)].flat();
   }
 
   async count(collection: string): Promise<number> {
@@ -131,6 +132,7 @@ export class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
+    this.#finder.ask();
     await this.#flushing;
     await this.#link.close();
   }
@@ -198,21 +200,6 @@ function settle(callers: readonly Caller[], conflicts: readonly Conflict[]): voi
   }
   // A promise that was rejected stays so.
   for (const caller of callers) caller.resolve();
-}
-
-function addRecords(records: StoredRecord[], { texts, versions }: RecordPage): void {
-  for (const [index, version] of versions.entries()) {
-    const keyText = texts[2 * index];
-    const text = texts[2 * index + 1];
-    assert(keyText !== undefined && text !== undefined, 'each record has a key and a text');
-    const value: Json = JSON.parse(text);
-    records.push({ key: fromKeyText(keyText), value, version });
-  }
-}
-
-function pageOf(answer: StoreAnswer): RecordPage {
-  assert(answer.kind === 'records', 'records are asked for and come');
-  return answer.page;
 }
 
 function toNumber(answer: StoreAnswer): number {

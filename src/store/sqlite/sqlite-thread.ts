@@ -4,10 +4,10 @@ import { assert, assertNever } from '../../lib/assert.ts';
 import { systemClock, type Timer } from '../../lib/clock.ts';
 import { DataFile } from './data-file.ts';
 import { LogReserve } from './log-reserve.ts';
-import type { ChecksummedRecord } from './record-checksum.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { fullError, judgeTrouble, toStorageError } from './storage-error.ts';
 import type {
+  FoundRecords,
   RecordPage,
   StoreAnswer,
   StoreCall,
@@ -96,7 +96,7 @@ class StoreThread {
       case 'commit':
         return { kind: 'committed', conflicts: this.#commit(call.group) };
       case 'find':
-        return { kind: 'records', page: toPage(this.#engine.find(call.collection, call.key)) };
+        return { kind: 'found', found: this.#find(call.places) };
       case 'list':
         return { kind: 'records', page: this.#list(id, call) };
       case 'count':
@@ -106,6 +106,27 @@ class StoreThread {
       default:
         return assertNever(call);
     }
+  }
+
+  #find(places: readonly string[]): FoundRecords {
+    const texts: string[] = [];
+    const versions: number[] = [];
+    const indexes: number[] = [];
+    const faults: { index: number; fault: StoreFault }[] = [];
+    for (let index = 0; 2 * index < places.length; index += 1) {
+      try {
+        const record = this.#engine.find(places[2 * index] ?? '', places[2 * index + 1] ?? '');
+        if (record === undefined) continue;
+        texts.push(record.keyText, record.text);
+        versions.push(record.version);
+        indexes.push(index);
+      } catch (error) {
+        // A damaged record is told to whoever asked for it, and to nobody else.
+        if (!isCubeError(error)) throw error;
+        faults.push({ index, fault: this.#judge(error, 'use') });
+      }
+    }
+    return { page: { texts, versions }, indexes, faults };
   }
 
   /**
@@ -247,11 +268,6 @@ const PART = 1000;
 const IDLE_MS = 250;
 
 const ROOM_CHECK_MS = 1000;
-
-function toPage(record: ChecksummedRecord | undefined): RecordPage {
-  if (record === undefined) return { texts: [], versions: [] };
-  return { texts: [record.keyText, record.text], versions: [record.version] };
-}
 
 function toFault(error: CubeError, isFatal: boolean): StoreFault {
   const { code, message, hint } = error;

@@ -27,7 +27,8 @@ export interface TransactionGroup {
 /** What is asked of the thread. Keys are as stored. */
 export type StoreCall =
   | { readonly kind: 'commit'; readonly group: TransactionGroup }
-  | { readonly kind: 'find'; readonly collection: string; readonly key: string }
+  /** For each record its collection, then its key. */
+  | { readonly kind: 'find'; readonly places: readonly string[] }
   | {
       readonly kind: 'list';
       readonly collection: string;
@@ -61,6 +62,15 @@ export interface RecordPage {
   readonly versions: readonly number[];
 }
 
+/** What came of a search for several records, each with its index among those asked for. */
+export interface FoundRecords {
+  readonly page: RecordPage;
+  /** Where each record of the page was asked for. */
+  readonly indexes: readonly number[];
+  /** Those that are not what was written. */
+  readonly faults: readonly { readonly index: number; readonly fault: StoreFault }[];
+}
+
 export interface StoreFault {
   readonly code: ErrorCode;
   readonly message: string;
@@ -72,6 +82,7 @@ export interface StoreFault {
 export type StoreAnswer =
   | { readonly kind: 'committed'; readonly conflicts: readonly Conflict[] }
   | { readonly kind: 'records'; readonly page: RecordPage }
+  | { readonly kind: 'found'; readonly found: FoundRecords }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'copied' }
   | { readonly kind: 'closed' }
