@@ -1,23 +1,21 @@
 import type { Command } from 'commander';
-import type { CubeClient } from '../client/cube-client.ts';
 import { CubeError } from '../errors/cube-error.ts';
 import { quoteText } from '../errors/describe-value.ts';
-import type { NodeReply, TaskReply } from '../link/replies.ts';
-import { isFinal, isPlaced } from '../task/task.ts';
+import type { NodeReply } from '../link/replies.ts';
 import type { CliIo } from './cli-io.ts';
 import { type CommandContext, once } from './command-context.ts';
-import { describeState, shortId } from './describe-task.ts';
-import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { findNode } from './find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from './manager-options.ts';
 import { toPlainText } from './plain-text.ts';
-import { Progress } from './progress.ts';
-import { commandName } from './typed-command.ts';
-import { createWaitLimit, parseWaitMs } from './wait-limit.ts';
+import { parseWaitMs } from './wait-limit.ts';
+import { waitUntilEmpty } from './wait-until-empty.ts';
 
 interface DrainFlags extends ManagerFlags {
   readonly detach?: boolean;
   readonly timeout?: string;
 }
+
+const DRAINED = 'is drained: its tasks leave one by one, and it takes no others';
 
 const DRAIN_HELP = `
 The tasks leave one by one: each is stopped, and started elsewhere, before the next one goes. One
@@ -39,8 +37,10 @@ export function defineSteering(node: Command, context: CommandContext): void {
     parseWaitMs(flags.timeout);
     const client = await connect(io, flags);
     const drained = await client.drain(name);
-    if (flags.detach !== true) context.exitCode = await waitUntilEmpty(io, { client, name, flags });
-    if (flags.json === true) await io.stdout.write(toJson(drained));
+    if (flags.detach === true) return tell(io, flags, { node: drained, words: DRAINED });
+    context.exitCode = await waitUntilEmpty(io, { client, name, flags });
+    // As it is by now, not as it was when the first task had yet to leave.
+    if (flags.json === true) await io.stdout.write(toJson(findNode(await client.nodes(), name)));
   });
   const resume = node
     .command('resume')
@@ -83,68 +83,4 @@ async function tell(
 ): Promise<void> {
   if (flags.json === true) return io.stdout.write(toJson(node));
   return io.stdout.write(`${toPlainText(`${node.name} ${words}`)}.\n`);
-}
-
-interface Draining {
-  readonly client: CubeClient;
-  readonly name: string;
-  readonly flags: DrainFlags;
-}
-
-/** Shows what moves, until nothing is left there or the wait is over. */
-async function waitUntilEmpty(io: CliIo, { client, name, flags }: Draining): Promise<ExitCode> {
-  using limit = createWaitLimit(io, flags.timeout);
-  const { signal } = limit;
-  const progress = new Progress(io);
-  const left = new Map<string, TaskReply>();
-  const show = (): Promise<void> => showLeft(io, progress, { name, left: [...left.values()] });
-  try {
-    const { revision } = await client.listPage({ limit: 1 }, { signal });
-    for await (const task of client.list({ node: name }, { signal })) {
-      if (isPlaced(task)) left.set(task.id, task);
-    }
-    if (left.size > 0) await show();
-    const events = left.size === 0 ? [] : client.events({ after: revision, signal });
-    for await (const { taskId = '' } of events) {
-      if (!left.has(taskId)) continue;
-      const task = await client.get(taskId, { signal });
-      if (hasLeft(task, name)) left.delete(taskId);
-      else left.set(taskId, task);
-      if (left.size === 0) break;
-      await show();
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  await progress.clear();
-  if (left.size === 0) {
-    if (flags.json !== true) await io.stdout.write(`${toPlainText(name)} is empty.\n`);
-    return exitCodes.ok;
-  }
-  const cube = commandName(io.environment);
-  const node = toPlainText(name);
-  await io.stderr.write(
-    `cube: ${left.size} tasks are still on ${node}; it is drained without this command. ` +
-      `Next: ${cube} status --node ${node}   ${cube} node resume ${node}\n`,
-  );
-  return exitCodes[limit.end ?? 'timeout'];
-}
-
-/** Whether it neither is on the node nor comes from there and does not run elsewhere yet. */
-function hasLeft(task: TaskReply, node: string): boolean {
-  const isThere = isPlaced(task) && task.status.node === node;
-  return isFinal(task) || (!isThere && task.status.replacing?.node !== node);
-}
-
-async function showLeft(
-  io: CliIo,
-  progress: Progress,
-  { name, left }: { readonly name: string; readonly left: readonly TaskReply[] },
-): Promise<void> {
-  const moving = left.find(({ status }) => status.replacing !== undefined);
-  const now =
-    moving === undefined
-      ? 'waiting for room elsewhere'
-      : `${moving.spec.name} (${shortId(moving.id)}): ${describeState(moving, io.clock.now())}`;
-  await progress.show(name, `${name}  ${left.length} left; ${now}`);
 }

@@ -86,8 +86,10 @@ export const explanationSchema = z
     now: z
       .object({ placement: placementSchema, verdicts: z.array(verdictSchema) })
       .optional()
-      .describe('For a waiting task: what the scheduler says now.'),
-    advice: z.array(z.string()).describe('What would let a waiting task run.'),
+      .describe(
+        'For a task that waits, or is to leave a drained node: what the scheduler says now.',
+      ),
+    advice: z.array(z.string()).describe('What would let it run, or leave its drained node.'),
   })
   .meta({ id: 'Explanation' });
 

@@ -35,12 +35,17 @@ export interface ExplainContext {
   readonly dueInMs: number;
 }
 
-/** Explains the latest decision on a task and, while it waits, what would let it run. */
+/**
+ * Explains the latest decision on a task and, while it waits or is to leave a drained node, what the
+ * scheduler says now and what would let it run.
+ */
 export async function explainTask(task: Task, context: ExplainContext): Promise<TaskExplanation> {
   const decision = await findDecision(task, context.repository);
   const decided = decision === undefined ? {} : { decided: await recompute(decision, context) };
   const isWaiting = !isPlaced(task) && !isFinal(task);
-  if (!isWaiting) return { taskId: task.id, ...decided, advice: [] };
+  if (!isWaiting && !isToLeave(task, context.state)) {
+    return { taskId: task.id, ...decided, advice: [] };
+  }
   const current = decide(context.scheduler, task, context.snapshot);
   const delay =
     context.dueInMs > 0
@@ -56,6 +61,13 @@ export async function explainTask(task: Task, context: ExplainContext): Promise<
     now: { placement: current.placement, verdicts },
     advice: [...delay, ...advice],
   };
+}
+
+/** Whether it is on a node that is drained, and was not asked to give its place yet. */
+function isToLeave(task: Task, state: ClusterState): boolean {
+  const { node = '', desired, replacing, attempt } = task.status;
+  const isDrained = isPlaced(task) && state.findNode(node)?.draining === true;
+  return isDrained && desired === 'running' && replacing?.attempt !== attempt;
 }
 
 /** The latest event of the task that carries a placement, by walking back its chain. */

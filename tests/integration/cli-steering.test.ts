@@ -83,6 +83,39 @@ test('tasks are restarted, moved off a node, and seen as they were before', asyn
   expect(events.stdout).toContain('task-displaced');
 });
 
+test('a drain tells which task cannot leave and why, and then what is true', async () => {
+  await using directory = await temporaryDirectory();
+  await using cluster = await openCluster(directory.path);
+  const pinned = ['--constraint', 'node.name == worker-1', '--', 'sleep', '600'];
+  expect((await cluster.type('run', '--name', 'bound', ...pinned)).exitCode).toBe(0);
+  const { id } = await cluster.read('status', 'bound');
+  const stuck = await cluster.type('node', 'drain', 'worker-1', '--timeout', '1s', '--json');
+  expect(stuck.exitCode).toBe(124);
+  const drained = { name: 'worker-1', draining: true };
+  expect(JSON.parse(stuck.stdout)).toMatchObject({ ...drained, taskCount: 1 });
+  const why =
+    'cannot leave: the only other node, worker-2, ' +
+    'needs node.name == worker-1, but the node has node.name == worker-2';
+  const task = `bound (${id.slice(0, 8)}) ${why}`;
+  // On a machine that is too slow to tell it while the time lasts, it is told at the end alone.
+  expect(stuck.stderr.replace(`worker-1  1 left; ${task}\n`, '')).toBe(
+    `cube: 1 task is still on worker-1; it stays drained:\n  ${task}.\n` +
+      'Next: cube status --node worker-1   cube node resume worker-1\n',
+  );
+  const { stdout } = await cluster.type('explain', 'bound');
+  expect(stdout).toContain(`worker-1 is drained; the task ${why}.`);
+  const [emptied] = await Promise.all([
+    cluster.type('node', 'drain', 'worker-1', '--timeout', '60s', '--json'),
+    cluster.type('stop', 'bound'),
+  ]);
+  expect(emptied.exitCode).toBe(0);
+  expect(JSON.parse(emptied.stdout)).toMatchObject({ ...drained, taskCount: 0 });
+  const again = await cluster.type('node', 'drain', 'worker-1', '--detach');
+  expect(again.stdout).toBe(
+    'worker-1 is drained: its tasks leave one by one, and it takes no others.\n',
+  );
+});
+
 test('what is not there is said by its name, and nothing is changed', async () => {
   await using directory = await temporaryDirectory();
   const ports = ['--port', '0', '--worker-port', '0'];

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { ExplanationReply, TaskReply } from '../../link/replies.ts';
+import { isPlaced } from '../../task/task.ts';
 import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import type { CommandContext } from '../command-context.ts';
+import { describeLeaving } from '../describe-leaving.ts';
 import { describeCounts, describePlacement, describeVerdicts } from '../describe-placement.ts';
 import { describeState, shortId } from '../describe-task.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
@@ -11,8 +13,8 @@ import { asTyped } from '../typed-command.ts';
 
 const HELP = `
 Shows the decision as it was made, with the verdict on every node: its score (lower is better), or
-every reason against it. For a task that waits, also what the scheduler says now and what would
-let it run.
+every reason against it. For a task that waits, or is to leave a drained node, also what the
+scheduler says now and what would let it run.
 
 Examples:
   cube explain web
@@ -52,6 +54,10 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
     );
   }
   if (current !== undefined) {
+    const { node = '' } = task.status;
+    if (isPlaced(task)) {
+      sections.push(toPlainText(`${node} is drained; the task ${describeLeaving(current, node)}.`));
+    }
     const says = describeVerdicts(io, current.verdicts, current.placement);
     const isSame = says === sections.at(-1);
     sections.push(

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { CubeError } from '../../errors/cube-error.ts';
-import { quoteText } from '../../errors/describe-value.ts';
 import type { NodeReply } from '../../link/replies.ts';
 import { nodeState } from '../../node/node.ts';
 import { formatBytes } from '../../task/quantity.ts';
@@ -9,6 +7,7 @@ import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { describeSkew } from '../describe-skew.ts';
+import { findNode } from '../find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { defineSteering } from '../node-steering.ts';
 import { parseMoment } from '../parse-moment.ts';
@@ -56,14 +55,6 @@ export function defineNode(program: Command, context: CommandContext): void {
       );
     }
     return io.stdout.write(formatNodes(io, nodes));
-  });
-}
-
-function findNode(nodes: readonly NodeReply[], name: string): NodeReply {
-  const node = nodes.find((one) => one.name === name);
-  if (node !== undefined) return node;
-  throw new CubeError('not-found', `There is no node with the name ${quoteText(name)}.`, {
-    hint: '"cube node" lists them all.',
   });
 }
 

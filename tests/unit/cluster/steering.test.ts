@@ -144,9 +144,13 @@ describe('a node that is drained', () => {
     await cluster.manager.drainNode('n1', REQUEST);
     await cluster.clock.advance(60_000);
     expect((await cluster.task(id)).status).toMatchObject({ state: 'running', attempt: 1 });
+    const stuck = await cluster.manager.explain(id);
+    expect(stuck.now?.placement).toMatchObject({ feasibleCount: 0, nodeCount: 1 });
+    expect(stuck.advice.join(' ')).toContain('end its draining to use it, or add a node');
     cluster.addMachine('n2');
     await cluster.startWorker('n2');
     await cluster.clock.advance(10_000);
+    expect(Object.keys(await cluster.manager.explain(id))).not.toContain('now');
     expect((await cluster.task(id)).status).toMatchObject({ state: 'running', node: 'n2' });
   });
 
