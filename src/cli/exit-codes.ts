@@ -45,6 +45,7 @@ const exitCodeByErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   'too-many-requests': exitCodes.temporary,
   'request-timeout': exitCodes.temporary,
   'stale-epoch': exitCodes.conflict,
+  'stale-orders': exitCodes.conflict,
   'wrong-cluster': exitCodes.conflict,
   'name-taken': exitCodes.conflict,
   unavailable: exitCodes.unreachable,

@@ -45,6 +45,10 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The command comes from a manager whose reign is over.',
   },
+  'stale-orders': {
+    retryable: false,
+    meaning: 'The orders are for an earlier life of the worker.',
+  },
   'wrong-cluster': {
     retryable: false,
     meaning: 'The worker or the message belongs to another cluster.',

@@ -20,6 +20,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   'too-many-requests': 429,
   'request-timeout': 408,
   'stale-epoch': 409,
+  'stale-orders': 409,
   'wrong-cluster': 409,
   'name-taken': 409,
   unavailable: 503,

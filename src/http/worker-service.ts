@@ -17,8 +17,8 @@ export interface WorkerService {
   /**
    * Takes a manager's orders; resolves when they are durable here. They are carried out after.
    *
-   * @throws CubeError `stale-epoch` or `wrong-cluster`; then nothing is taken. `storage-full`, when
-   *   the disk is short of room; then all is taken but what is to run.
+   * @throws CubeError `stale-epoch`, `stale-orders` or `wrong-cluster`; then nothing is taken.
+   *   `storage-full`, when the disk is short of room; then all is taken but what is to run.
    */
   assign(assignments: Assignments): Promise<void>;
 

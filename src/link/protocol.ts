@@ -67,6 +67,13 @@ export const assignmentsSchema = z
     protocol: z.int(),
     cluster: z.uuid(),
     epoch: z.int().min(1),
+    incarnation: z
+      .string()
+      .max(100)
+      .optional()
+      .describe(
+        'As in the list of the worker that these rest on; those for an earlier one are refused.',
+      ),
     run: z.array(runOrderSchema).max(1000),
     stop: z.array(attemptKeySchema).max(1000).describe('Attempts that must not run any more.'),
     forget: z
@@ -118,6 +125,11 @@ export const workerListSchema = z
   .object({
     protocol: z.int(),
     cluster: z.uuid().optional(),
+    incarnation: z
+      .string()
+      .max(100)
+      .optional()
+      .describe('This life of the worker: the moment of its start by its own clock.'),
     facts: nodeFactsSchema,
     sequence: z.int().min(0),
     observations: z.array(observationSchema).max(100_000),

@@ -1,4 +1,4 @@
-import { CubeError, messageOf } from '../errors/cube-error.ts';
+import { CubeError, isCubeError, messageOf } from '../errors/cube-error.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Loop } from '../lib/loop.ts';
@@ -72,6 +72,8 @@ export class NodeConnection {
   #heardAt: number;
   #problem: string | undefined;
   #stats: NodeStats | undefined;
+  /** The life of the worker that the list was of. */
+  #incarnation: string | undefined;
   #acknowledged = 0;
   #acknowledgedSent = 0;
   /** Since the latest success. */
@@ -218,6 +220,7 @@ export class NodeConnection {
     for (const orphan of list.orphans) this.#held.findOrphan(orphan);
     this.#changed.clear();
     this.#comparedAt = undefined;
+    this.#incarnation = list.incarnation;
     this.#acknowledged = list.sequence;
     this.#acknowledgedSent = 0;
     this.#recording.clear();
@@ -287,6 +290,10 @@ export class NodeConnection {
     if (this.#changed.size > 0) this.#dispatchLoop.nudge();
   }
 
+  get #addressed(): Pick<Assignments, 'incarnation'> {
+    return this.#incarnation === undefined ? {} : { incarnation: this.#incarnation };
+  }
+
   /** The orders for what has changed since the last time, and from time to time for everything. */
   #plan(): OrdersPlan {
     const changed = this.#changed;
@@ -305,12 +312,13 @@ export class NodeConnection {
     try {
       await link.assign(
         this.#owner.addressOf(this.node),
-        { protocol: PROTOCOL_VERSION, ...reign, ...news, heartbeatMs },
+        { protocol: PROTOCOL_VERSION, ...reign, ...news, heartbeatMs, ...this.#addressed },
         signal,
       );
     } catch (error) {
       // Whether they were taken is not known, so that all are compared again.
       this.#comparedAt = undefined;
+      if (isCubeError(error, 'stale-orders')) this.#stream?.abort(error);
       throw error;
     }
   }

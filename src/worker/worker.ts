@@ -63,6 +63,11 @@ export class Worker {
   #heartbeatMs: number;
   readonly #streams = new Set<AbortController>();
   #stopped: Promise<void> | undefined;
+  /**
+   * Told in each list. What was ordered before this worker knew what it knows now may come late,
+   * and its records may have been lost meanwhile.
+   */
+  readonly #incarnation: string;
   /** What the identity file holds, or is about to, since this worker lives. */
   #savedReign: KnownReign | undefined;
   #saving = Promise.resolve();
@@ -70,6 +75,7 @@ export class Worker {
   constructor(options: CompleteWorkerOptions) {
     this.#options = options;
     this.#heartbeatMs = options.heartbeatMs;
+    this.#incarnation = timestamp(options.clock);
   }
 
   /**
@@ -117,6 +123,8 @@ export class Worker {
 
   /** @see WorkerService.assign */
   async assign(assignments: Assignments): Promise<void> {
+    const { incarnation = this.#incarnation } = assignments;
+    if (incarnation !== this.#incarnation) throw staleOrdersError();
     const { book, findOrphans, traces } = this.#serving();
     const { identity, clock } = this.#options;
     const context = { now: timestamp(clock), known: identity, findOrphans };
@@ -140,6 +148,7 @@ export class Worker {
     return {
       protocol: PROTOCOL_VERSION,
       ...(cluster === undefined ? {} : { cluster }),
+      incarnation: this.#incarnation,
       facts: this.facts(),
       sequence: book.sequence,
       observations,
@@ -281,6 +290,12 @@ export class Worker {
         logger.error({ err: error }, 'Whom to obey could not be kept in the identity file.');
       });
   }
+}
+
+function staleOrdersError(): CubeError {
+  return new CubeError('stale-orders', 'The orders are for an earlier life of this worker.', {
+    hint: 'Read its list again: it may have lost what it knew.',
+  });
 }
 
 /** The order of lists: it must not depend on how the records came about. */

@@ -18,6 +18,7 @@ export interface GivenTask {
 const SLACK_MS = 2;
 
 interface Runs {
+  attempt?: number;
   startedAt?: number;
   endedAt?: number;
   /** In a row, none of which lasted as long as the window of its policy. */
@@ -70,21 +71,20 @@ export class StandaloneWatch {
     this.violations.push(`[standalone] revision ${revision} speaks of ${taskId}`);
   }
 
-  onWorld({ taskId, type }: SimulatedRecord): void {
+  onWorld({ taskId, type, attempt }: SimulatedRecord): void {
     const task = this.given.get(taskId);
     if (task === undefined) return;
     const runs = this.#runs.get(taskId) ?? { shortCount: 0 };
     this.#runs.set(taskId, runs);
     const now = this.#cluster.clock.monotonic();
-    const { restart } = task.spec;
     if (type === 'started') {
-      this.#checkRestart(task, runs, now);
+      // What was taken away before its worker had told of it is started anew as the same attempt.
+      if (attempt !== runs.attempt) this.#checkRestart(task, runs, now);
+      runs.attempt = attempt;
       runs.startedAt = now;
+      delete runs.endedAt;
     } else if (type === 'ended' || type === 'removed') {
-      if (runs.startedAt === undefined || (runs.endedAt ?? -1) >= runs.startedAt) return;
-      runs.endedAt = now;
-      const isShort = now - runs.startedAt < durationMs(restart.window) - SLACK_MS;
-      runs.shortCount = isShort ? runs.shortCount + 1 : 0;
+      if (runs.startedAt !== undefined) runs.endedAt ??= now;
     }
   }
 
@@ -117,14 +117,20 @@ export class StandaloneWatch {
       : `[running-true] ${name} does not run`;
   }
 
-  #checkRestart({ id, spec }: GivenTask, { endedAt, shortCount }: Runs, now: number): void {
+  #checkRestart({ id, spec }: GivenTask, runs: Runs, now: number): void {
+    const { startedAt, endedAt } = runs;
+    if (startedAt === undefined || endedAt === undefined) return;
+    this.#onRestart();
     const { restart } = spec;
-    if (endedAt !== undefined) this.#onRestart();
-    const waitedMs = endedAt === undefined ? Number.POSITIVE_INFINITY : now - endedAt;
+    const isShort = endedAt - startedAt < durationMs(restart.window) - SLACK_MS;
+    runs.shortCount = isShort ? runs.shortCount + 1 : 0;
+    if (this.#mayForget) return;
+    const waitedMs = now - endedAt;
     if (waitedMs < durationMs(restart.delay) - SLACK_MS) {
       this.violations.push(`[counts] ${id} was started again ${waitedMs} ms after its end`);
     }
-    if (restart.attempts === undefined || shortCount <= restart.attempts || this.#mayForget) return;
-    this.violations.push(`[counts] ${id} was started again after ${shortCount} short runs`);
+    const { attempts } = restart;
+    if (attempts === undefined || runs.shortCount <= attempts) return;
+    this.violations.push(`[counts] ${id} was started again after ${runs.shortCount} short runs`);
   }
 }

@@ -86,6 +86,21 @@ describe('orders', () => {
     await worker.assign(orders({ epoch: 3 }));
   });
 
+  test('for an earlier life of the worker are refused: it may have lost what they rest on', async () => {
+    const harness = new WorkerHarness();
+    const first = await harness.boot();
+    const late = orders({ run: [key(1)], incarnation: first.list().incarnation });
+    harness.crash();
+    await harness.advance(100);
+    const next = await harness.boot({ store: new MemoryStore() });
+    await expect(next.assign(late)).rejects.toMatchObject({ code: 'stale-orders' });
+    await harness.settle();
+    expect(harness.running()).toEqual([]);
+    await next.assign({ ...late, incarnation: next.list().incarnation });
+    await harness.settle();
+    expect(harness.running()).toEqual(['1/1']);
+  });
+
   test('in another protocol are refused', async () => {
     const worker = await new WorkerHarness().boot();
     const refused = worker.assign(orders({ protocol: 2 }));
