@@ -14,7 +14,7 @@ export interface OpenStoreOptions {
 /** The manager's store. A file that is not sound is refused, and left as it is. */
 export async function openManagerStore(options: OpenStoreOptions): Promise<Store> {
   const { managerCollections } = await import('../store/collections.ts');
-  return openStore(options, { role: 'manager', collections: managerCollections });
+  return openStore(options, { role: 'manager', collections: managerCollections, readsEarly: true });
 }
 
 /**
@@ -26,7 +26,7 @@ export async function openWorkerStore(
 ): Promise<Store> {
   const { workerCollections } = await import('../store/collections.ts');
   const { loadWorkerState } = await import('../store/attempt-repository.ts');
-  const parts = { role: 'worker', collections: workerCollections } as const;
+  const parts = { role: 'worker', collections: workerCollections, readsEarly: false } as const;
   let store: Store | undefined;
   try {
     store = await openStore(options, parts);
@@ -48,10 +48,11 @@ export async function openWorkerStore(
 interface StoreParts {
   readonly role: 'manager' | 'worker';
   readonly collections: readonly string[];
+  readonly readsEarly: boolean;
 }
 
 async function openStore(options: OpenStoreOptions, parts: StoreParts): Promise<Store> {
-  const { role, collections } = parts;
+  const { role, collections, readsEarly } = parts;
   if (options.kind === 'memory') {
     const { MemoryStore } = await import('../store/memory/memory-store.ts');
     return new MemoryStore({ collections });
@@ -59,7 +60,7 @@ async function openStore(options: OpenStoreOptions, parts: StoreParts): Promise<
   const { openSqliteStore } = await import('../store/sqlite/sqlite-store.ts');
   const path = pathOf(options, role);
   try {
-    return await openSqliteStore({ path, role, collections, logger: options.logger });
+    return await openSqliteStore({ path, role, collections, readsEarly, logger: options.logger });
   } catch (error) {
     throw isCubeError(error, 'storage-locked') ? withFlag(error) : error;
   }

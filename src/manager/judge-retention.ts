@@ -10,6 +10,8 @@ export function selectPrunable(
     /** Tasks that have ended for good, oldest end first. */
     readonly finished: Iterable<Task>;
     readonly finishedCount: number;
+    /** How many to name at most, since the rest would be looked for in vain. */
+    readonly countMax: number;
   },
   limits: RetentionLimits,
   nowMs: number,
@@ -17,6 +19,7 @@ export function selectPrunable(
   const excess = Math.max(0, tasks.finishedCount - limits.finishedCountMax);
   const prunable: string[] = [];
   for (const task of tasks.finished) {
+    if (prunable.length === tasks.countMax) break;
     const endedMs = Date.parse(task.status.finishedAt ?? task.createdAt);
     const isOld = nowMs - endedMs > limits.finishedAgeMs;
     if (prunable.length >= excess && !isOld) break;

@@ -33,10 +33,8 @@ export async function pruneTasks(
   ids: readonly string[],
   { state, committer, ...why }: PruneContext,
 ): Promise<readonly Task[]> {
-  const forgotten = [...state.prunedIds].slice(
-    0,
-    Math.max(0, state.prunedIds.size + ids.length - PRUNED_IDS_MAX),
-  );
+  const excess = Math.max(0, state.prunedIds.size + ids.length - PRUNED_IDS_MAX);
+  const forgotten = [...state.prunedIds.values().take(excess)];
   const pruned = await committer.commit((view) => {
     const tasks = ids.map((id) => view.findTask(id)).filter((task) => task !== undefined);
     const ended = tasks.filter(isFinal);

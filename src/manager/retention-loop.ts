@@ -25,6 +25,8 @@ export interface RetentionLoopOptions {
 
 const PASS_MS = 60_000;
 
+const FIRST_PASS_MS = 1000;
+
 /** A full log is cut somewhat below its limit, so that not every new event means a cut. */
 const SLACK = 1.1;
 
@@ -53,7 +55,8 @@ export class RetentionLoop {
   }
 
   start(): void {
-    this.#loop.nudge();
+    // Not at once: whoever has waited for the manager has more urgent things to ask of it.
+    this.#loop.nudgeAfter(FIRST_PASS_MS);
   }
 
   stop(): Promise<void> {
@@ -82,10 +85,14 @@ export class RetentionLoop {
   async #pruneTasks(): Promise<boolean> {
     const { state, committer, limits } = this.#options;
     const ids = selectPrunable(
-      { finished: finishedTasks(state), finishedCount: state.finished.size },
+      {
+        finished: finishedTasks(state),
+        finishedCount: state.finished.size,
+        countMax: PRUNE_BATCH,
+      },
       limits,
       this.#nowMs,
-    ).slice(0, PRUNE_BATCH);
+    );
     if (ids.length === 0) return false;
     await pruneTasks(ids, { state, committer, cause: 'retention' });
     return true;

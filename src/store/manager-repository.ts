@@ -5,7 +5,16 @@ import type { Node } from '../node/node.ts';
 import type { Task } from '../task/task.ts';
 import { checkManagerRecords } from './check-manager-records.ts';
 import { revisionKey } from './collections.ts';
-import type { Json, Put, RecordKey, Store, StoredRecord, Transaction } from './store.ts';
+import type {
+  Json,
+  Put,
+  RecordKey,
+  RecordText,
+  Store,
+  StoredRecord,
+  Transaction,
+} from './store.ts';
+import { TaskParser } from './task-parser.ts';
 
 /** Who rules the store, and of which cluster it is. */
 export interface Reign {
@@ -94,8 +103,9 @@ export class ManagerRepository {
     this.#reignVersion = reign?.version ?? 0;
     const newest = await this.#store.list('events', { reverse: true, limit: 1 });
     const floor = await this.#store.find('meta', 'floor');
-    const taskRecords = await this.#allRecords('tasks', '');
-    const nodeRecords = await this.#allRecords('nodes', '');
+    const parser = new TaskParser();
+    const taskRecords = await this.#scan('tasks', (record) => parser.parse(record));
+    const nodeRecords = await this.#scan('nodes', ({ text }) => JSON.parse(text));
     const eventCount = await this.#store.count('events');
     const stillFloor = await this.#store.find('meta', 'floor');
     checkManagerRecords({
@@ -189,6 +199,17 @@ export class ManagerRepository {
       .map((record) => ({ id: record.key.slice(PRUNED.length), ...decode<PrunedMark>(record) }))
       .sort((a, b) => a.after - b.after)
       .map(({ id }) => id);
+  }
+
+  /** All records of a collection, in no certain order. */
+  async #scan(collection: string, parse: (record: RecordText) => Json): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    for await (const page of this.#store.scan(collection)) {
+      for (const record of page) {
+        records.push({ key: record.key, value: parse(record), version: record.version });
+      }
+    }
+    return records;
   }
 
   /** All records whose keys begin with the prefix. */

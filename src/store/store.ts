@@ -42,6 +42,14 @@ export interface Store {
    */
   list(collection: string, options?: ListOptions): Promise<readonly StoredRecord[]>;
 
+  /**
+   * Every record of the collection, page by page and in no certain order: the fastest way to read
+   * all of it. What becomes durable meanwhile may be in it or not.
+   *
+   * @throws CubeError `storage-damaged`, as `list` does.
+   */
+  scan(collection: string): AsyncIterable<readonly RecordText[]>;
+
   /** How many records the collection has. Takes the same time however many there are. */
   count(collection: string): Promise<number>;
 
@@ -93,6 +101,13 @@ export interface StoredRecord {
   readonly key: string;
   readonly value: Json;
   /** How often the record has been written since it came to be; the first write makes it 1. */
+  readonly version: number;
+}
+
+/** A record whose value is left as JSON text, so that its reader says how it is parsed. */
+export interface RecordText {
+  readonly key: string;
+  readonly text: string;
   readonly version: number;
 }
 

@@ -140,6 +140,35 @@ export function describeStore(options: StoreSuiteOptions): void {
       });
     });
 
+    describe('a scan', () => {
+      test('gives every record of its collection once, as JSON text', async () => {
+        const store = await open();
+        const records = Array.from({ length: 2500 }, (_, index) => ({
+          collection: 'tasks',
+          key: `${(index * 7919) % 2500}`,
+          value: { index },
+        }));
+        await store.transact({ put: [...records, { collection: 'events', key: 'e', value: 1 }] });
+        await store.transact({
+          put: [{ collection: 'tasks', key: '17', value: 'changed' }],
+          remove: [{ collection: 'tasks', key: '18' }],
+        });
+        const found = (await Array.fromAsync(store.scan('tasks'))).flat();
+        const listed = await store.list('tasks', { limit: 10_000 });
+        const byKey = found
+          .map(({ key, text, version }) => ({ key, value: JSON.parse(text), version }))
+          .sort((one, other) => (one.key < other.key ? -1 : 1));
+        expect(byKey).toEqual(listed);
+        expect(byKey).toHaveLength(2499);
+      });
+
+      test('of nothing gives nothing, and of an unknown collection is refused', async () => {
+        const store = await open();
+        expect((await Array.fromAsync(store.scan('tasks'))).flat()).toEqual([]);
+        await expect(Array.fromAsync(store.scan('nowhere'))).rejects.toThrow('Broken belief');
+      });
+    });
+
     describe('a transaction', () => {
       test('changes several collections together', async () => {
         const store = await open();

@@ -21,7 +21,7 @@ import { DataFile } from '../../src/store/sqlite/data-file.ts';
 import { SqliteEngine } from '../../src/store/sqlite/sqlite-engine.ts';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { toStorageError } from '../../src/store/sqlite/storage-error.ts';
-import type { StoredRecord } from '../../src/store/store.ts';
+import type { Store, StoredRecord } from '../../src/store/store.ts';
 import { isLong, tell } from '../support/long-run.ts';
 import {
   copyStore,
@@ -254,6 +254,63 @@ test('a record that is damaged far down a long list is told, and none of the lis
   });
   expect(await store.list('tasks', { after: 'long 2700', limit: 10_000 })).toHaveLength(299);
   await store.close();
+});
+
+describe('a large data file that is read while it is checked', () => {
+  async function openEarly(path: string): Promise<Store> {
+    return openSqliteStore({
+      path,
+      role: 'manager',
+      collections: testCollections,
+      readsEarly: true,
+    });
+  }
+
+  async function makeLarge(): Promise<string> {
+    const path = join(directory.path, `large-${nextCopy++}`, 'cube.db');
+    const store = await openTestStore(path);
+    const value = 'x'.repeat(1_000_000);
+    for (let index = 0; index < 20; index += 1) {
+      await store.transact({ put: [{ collection: 'tasks', key: `${index}`, value }] });
+    }
+    await store.close();
+    return path;
+  }
+
+  test('takes changes once it was found whole, those that waited first', async () => {
+    const store = await openEarly(await makeLarge());
+    const changes = [1, 2, 3].map((value) =>
+      store.transact({ put: [{ collection: 'tasks', key: 'new', value }] }),
+    );
+    expect((await Array.fromAsync(store.scan('tasks'))).flat().length).toBeGreaterThanOrEqual(20);
+    await Promise.all(changes);
+    expect(await store.find('tasks', 'new')).toEqual({ key: 'new', value: 3, version: 3 });
+    expect(await store.count('tasks')).toBe(21);
+    await store.close();
+  });
+
+  test('refuses every change when its structure is broken, and stays as it is', async () => {
+    const path = await makeLarge();
+    const bytes = readFileSync(path);
+    // A page of a long text that says that the text goes on where it does not.
+    bytes.writeUInt32BE(3, 4096 * 2000);
+    writeFileSync(path, bytes);
+    const before = fingerprint(path);
+    const store = await openEarly(path);
+    expect(await store.count('tasks')).toBe(20);
+    const put = [{ collection: 'tasks', key: 'new', value: 1 }];
+    await expect(store.transact({ put })).rejects.toMatchObject({ code: 'storage-damaged' });
+    await expect(store.transact({ put })).rejects.toMatchObject({ code: 'storage-damaged' });
+    await store.close();
+    expect(fingerprint(path)).toBe(before);
+    expect((await refusalOf(path)).code).toBe('storage-damaged');
+  });
+
+  test('can be closed before the verdict', async () => {
+    const path = await makeLarge();
+    await (await openEarly(path)).close();
+    await (await openTestStore(path)).close();
+  });
 });
 
 describe('what is no data file of this kind', () => {

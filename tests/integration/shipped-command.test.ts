@@ -37,6 +37,7 @@ describe('the shipped command', () => {
     const beside = await readdir(join(root, 'dist', 'cube'));
     expect(beside).toContain('sqlite-thread.js');
     expect(beside).toContain('backup-thread.js');
+    expect(beside).toContain('check-thread.js');
     expect(await cube(['simulate', '--seeds', '1'])).toContain('1');
   });
 });

@@ -93,6 +93,15 @@ export class Life {
     };
   }
 
+  async *#items<Item>(source: AsyncIterable<Item>): AsyncGenerator<Item> {
+    const items = source[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await this.call(() => items.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
   store(store: Store): Store {
     return {
       kind: store.kind,
@@ -102,6 +111,7 @@ export class Life {
       transact: (transaction) => this.call(() => store.transact(transaction)),
       find: (collection, key) => this.call(() => store.find(collection, key)),
       list: (collection, options) => this.call(() => store.list(collection, options)),
+      scan: (collection) => this.#items(store.scan(collection)),
       count: (collection) => this.call(() => store.count(collection)),
       sizeBytes: () => this.call(() => store.sizeBytes()),
       backUp: () => this.call(() => store.backUp()),

@@ -1,7 +1,7 @@
 import { CubeError } from '../../errors/cube-error.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import { MemoryStore } from '../../store/memory/memory-store.ts';
-import type { Store, Transaction } from '../../store/store.ts';
+import type { RecordText, Store, Transaction } from '../../store/store.ts';
 import type { Life } from '../cluster/life.ts';
 import type { Dice } from '../dice.ts';
 
@@ -70,11 +70,20 @@ export class SimulatedDisk {
       transact: inTurn,
       find: (collection, key) => read(() => store.find(collection, key)),
       list: (collection, options) => read(() => store.list(collection, options)),
+      scan: (collection) => this.#scan(process, collection),
       count: (collection) => read(() => store.count(collection)),
       sizeBytes: () => store.sizeBytes(),
       backUp: () => store.backUp(),
       close: async () => undefined,
     });
+  }
+
+  async *#scan(process: Process, collection: string): AsyncGenerator<readonly RecordText[]> {
+    for await (const page of this.store.scan(collection)) {
+      if (this.readDelayMs > 0) await sleep(this.#clock, this.#dice.skewed(this.readDelayMs));
+      assertUsable(process);
+      yield page;
+    }
   }
 
   async #write(process: Process, transaction: Transaction): Promise<void> {

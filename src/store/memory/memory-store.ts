@@ -1,6 +1,14 @@
 import { assert } from '../../lib/assert.ts';
 import { managerCollections, workerCollections } from '../collections.ts';
-import type { Json, ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
+import type {
+  Json,
+  ListOptions,
+  RecordText,
+  Store,
+  StoreCopy,
+  StoredRecord,
+  Transaction,
+} from '../store.ts';
 import {
   assertKnownCollection,
   assertKnownCollections,
@@ -73,6 +81,12 @@ export class MemoryStore implements Store {
       .filter((record) => record !== undefined);
   }
 
+  async *scan(collection: string): AsyncGenerator<readonly RecordText[]> {
+    this.#assertOpen();
+    const { records } = this.#collection(collection);
+    yield Array.from(records, ([key, record]) => ({ key, ...record }));
+  }
+
   async count(collection: string): Promise<number> {
     this.#assertOpen();
     return this.#collection(collection).records.size;
@@ -105,16 +119,13 @@ export class MemoryStore implements Store {
 }
 
 interface Collection {
-  readonly records: Map<string, RecordText>;
+  readonly records: Map<string, KeptRecord>;
   readonly keys: SortedKeys;
 }
 
-interface RecordText {
-  readonly text: string;
-  readonly version: number;
-}
+type KeptRecord = Omit<RecordText, 'key'>;
 
-function toStoredRecord(key: string, record: RecordText | undefined): StoredRecord | undefined {
+function toStoredRecord(key: string, record: KeptRecord | undefined): StoredRecord | undefined {
   if (record === undefined) return undefined;
   const value: Json = JSON.parse(record.text);
   return { key, value, version: record.version };

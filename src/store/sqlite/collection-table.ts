@@ -3,7 +3,7 @@ import { tableOf } from './database.ts';
 import { fromKeyText } from './key-text.ts';
 import { type ChecksummedRecord, recordChecksum } from './record-checksum.ts';
 import { damagedError } from './storage-error.ts';
-import type { RecordPage } from './store-message.ts';
+import type { RecordPage, ScanPage } from './store-message.ts';
 
 export interface PageQuery {
   readonly after: string | undefined;
@@ -24,6 +24,7 @@ export class CollectionTable {
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #remove: StatementSync;
+  readonly #scan: StatementSync;
   readonly #pages: { readonly forward: PageStatements; readonly reverse: PageStatements };
 
   constructor(database: DatabaseSync, path: string, collection: string) {
@@ -43,6 +44,9 @@ export class CollectionTable {
       `UPDATE ${table} SET version = ?, checksum = ?, value = ? WHERE rowid = ?`,
     );
     this.#remove = prepare(`DELETE FROM ${table} WHERE key = ?`);
+    this.#scan = prepare(
+      `SELECT key, version, checksum, value, rowid FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
+    );
     const select = `SELECT key, version, checksum, value FROM ${table}`;
     this.#pages = {
       forward: {
@@ -83,6 +87,17 @@ export class CollectionTable {
     const rows = toRows(
       after === undefined ? statements.whole.all(limit) : statements.bounded.all(after, limit),
     );
+    return this.#toPage(rows);
+  }
+
+  /** Records in the order in which they lie in the file. @throws CubeError `storage-damaged` */
+  scan(afterRow: number, limit: number): ScanPage {
+    const rows = toRows(this.#scan.all(afterRow, limit));
+    const last = rows.length < limit ? undefined : Number(rows.at(-1)?.[4]);
+    return { ...this.#toPage(rows), last };
+  }
+
+  #toPage(rows: readonly Row[]): RecordPage {
     const texts: string[] = [];
     const versions: number[] = [];
     for (const [keyText, version, checksum, text] of rows) {

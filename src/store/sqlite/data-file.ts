@@ -19,10 +19,10 @@ import {
   type DataIdentity,
   identityPathOf,
   readIdentityBeside,
-  type StoreRole,
   writeIdentityBeside,
 } from './data-identity.ts';
 import {
+  checkStructure,
   createCollections,
   createDatabase,
   openDatabase,
@@ -32,17 +32,15 @@ import {
 import { ensurePrivateDirectory, flushDirectory, PRIVATE_FILE_MODE } from './durable-file.ts';
 import { FileLock } from './file-lock.ts';
 import { finishRestore } from './finish-restore.ts';
-import { assertFileOrNothing, assertWhole, inspectDataFile } from './inspect-data-file.ts';
-
+import {
+  assertFileOrNothing,
+  assertWhole,
+  type DataFileOptions,
+  inspectDataFile,
+  openForReading,
+} from './inspect-data-file.ts';
 import { assertLocalFileSystem } from './network-file-system.ts';
 import { damagedError } from './storage-error.ts';
-
-export interface DataFileOptions {
-  readonly path: string;
-  readonly role: StoreRole;
-  readonly collections: readonly string[];
-  readonly synchronous: Synchronous;
-}
 
 /**
  * A data file that was found good, and is held by this process until closed.
@@ -77,24 +75,19 @@ export class DataFile {
    * @throws CubeError `storage-…`, naming file, what was found and what was wanted.
    */
   static open(options: DataFileOptions): DataFile {
-    const directory = dirname(resolve(options.path));
-    ensurePrivateDirectory(directory);
-    assertLocalFileSystem(directory);
-    const path = toRealPath(resolve(options.path));
-    assertFileOrNothing(path);
-    const lock = FileLock.take(path);
+    const found = FoundDataFile.find(options);
     try {
-      prepare(path, options);
-      return DataFile.#hold(path, lock, options);
+      checkStructure(found.database, found.path);
+      return found.take();
     } catch (error) {
-      lock.release();
+      found.release();
       throw error;
     }
   }
 
-  static #hold(path: string, lock: FileLock, options: DataFileOptions): DataFile {
-    const { collections, role, synchronous } = options;
-    const counts = inspectDataFile(path, role, collections);
+  /** A file that is known to be whole, and held by `lock`. */
+  static hold(found: FoundDataFile, lock: FileLock, synchronous: Synchronous): DataFile {
+    const { path, counts, collections } = found;
     const database = openDatabase(path, synchronous);
     try {
       rmSync(`${path}-shm`, { force: true }); // Left by the inspection.
@@ -139,6 +132,69 @@ export class DataFile {
       restoreKeptLog(this.path);
       this.#lock.release();
     }
+  }
+}
+
+/**
+ * A data file that is held by this process and can be read, and of which is not known yet whether
+ * its structure is whole. Until it is taken, nothing in it is changed.
+ */
+export class FoundDataFile {
+  readonly path: string;
+  /** It cannot write. */
+  readonly database: DatabaseSync;
+  readonly counts: Map<string, number>;
+  readonly collections: readonly string[];
+  readonly #synchronous: Synchronous;
+  readonly #lock: FileLock;
+  #isOpen = true;
+
+  private constructor(path: string, lock: FileLock, options: DataFileOptions) {
+    this.path = path;
+    this.collections = options.collections;
+    this.#synchronous = options.synchronous;
+    this.#lock = lock;
+    this.database = openForReading(path);
+    try {
+      this.counts = inspectDataFile(this.database, { ...options, path });
+    } catch (error) {
+      this.database.close();
+      throw error;
+    }
+  }
+
+  /** Finds the data file, or makes it. @throws CubeError `storage-…`, when it is another's */
+  static find(options: DataFileOptions): FoundDataFile {
+    const directory = dirname(resolve(options.path));
+    ensurePrivateDirectory(directory);
+    assertLocalFileSystem(directory);
+    const path = toRealPath(resolve(options.path));
+    assertFileOrNothing(path);
+    const lock = FileLock.take(path);
+    try {
+      prepare(path, options);
+      return new FoundDataFile(path, lock, options);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Opens it for writing; this one must not be used any more. Only for a file that is whole. */
+  take(): DataFile {
+    this.#close();
+    return DataFile.hold(this, this.#lock, this.#synchronous);
+  }
+
+  /** Lets go of it, and leaves it as it is. */
+  release(): void {
+    this.#close();
+    this.#lock.release();
+  }
+
+  #close(): void {
+    if (this.#isOpen) this.database.close();
+    this.#isOpen = false;
   }
 }
 

@@ -6,7 +6,7 @@ import {
   readIdentityBeside,
   type StoreRole,
 } from './data-identity.ts';
-import { checkStructure, readCounts, readIdentity, tableOf } from './database.ts';
+import { readCounts, readIdentity, type Synchronous, tableOf } from './database.ts';
 import { assertKnownFormat, type FileHeader, readFileHeader } from './file-format.ts';
 import { damagedError, foreignError } from './storage-error.ts';
 import { readWriteAheadLog } from './write-ahead-log.ts';
@@ -36,30 +36,44 @@ function assertNothingMissing(path: string, header: FileHeader, size: number): v
 }
 
 /**
- * Reads a data file through a connection that cannot write, since one that can would move the log
+ * Opens a data file through a connection that cannot write, since one that can would move the log
  * into the file when it closes, and change what is to be refused. It may leave an empty log and
  * an index of the log, which mean nothing.
+ */
+export function openForReading(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether the file is that of this role, and has all its records.
  *
  * @returns how many records each collection has
  * @throws CubeError `storage-damaged`, `storage-foreign`, `storage-newer`
  */
 export function inspectDataFile(
-  path: string,
-  role: StoreRole,
-  collections: readonly string[],
+  database: DatabaseSync,
+  { path, role, collections }: Pick<DataFileOptions, 'path' | 'role' | 'collections'>,
 ): Map<string, number> {
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON');
-    // The header was checked in the file; the log may hold a newer one.
-    const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
-    assertKnownFormat(path, Number(format));
-    checkStructure(database, path);
-    checkIdentity(path, readIdentity(database, path), role);
-    return checkCounts(database, path, collections);
-  } finally {
-    database.close();
-  }
+  // The header was checked in the file; the log may hold a newer one.
+  const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
+  assertKnownFormat(path, Number(format));
+  checkIdentity(path, readIdentity(database, path), role);
+  return checkCounts(database, path, collections);
+}
+
+/** What a data file is opened with. */
+export interface DataFileOptions {
+  readonly path: string;
+  readonly role: StoreRole;
+  readonly collections: readonly string[];
+  readonly synchronous: Synchronous;
 }
 
 function checkIdentity(path: string, identity: DataIdentity, role: StoreRole): void {

@@ -1,21 +1,31 @@
 import { statSync } from 'node:fs';
-import { backup, type StatementSync } from 'node:sqlite';
+import { backup, type DatabaseSync, type StatementSync } from 'node:sqlite';
 import { assert } from '../../lib/assert.ts';
 import { CollectionTable, type PageQuery } from './collection-table.ts';
-import type { DataFile } from './data-file.ts';
 import { createCountsWriter, LOG_BYTES_MAX } from './database.ts';
 import { GroupReader } from './group-reader.ts';
 import type { ChecksummedRecord } from './record-checksum.ts';
 import { isPutOff } from './storage-error.ts';
-import type { Conflict, RecordPage, TransactionGroup } from './store-message.ts';
+import type { Conflict, RecordPage, ScanPage, TransactionGroup } from './store-message.ts';
 import { FRAME_HEADER_BYTES, LOG_HEADER_BYTES } from './write-ahead-log.ts';
 
 /** Pages copied in one step, which holds up a commit for less than a flush does. */
 const COPY_STEP_PAGES = 100;
 
+/** So few that a page is parsed and forgotten before it has aged, so many that calls cost little. */
+const SCAN_PAGE = 1000;
+
+/** What the engine works on. */
+export interface OpenFile {
+  readonly path: string;
+  readonly database: DatabaseSync;
+  /** How many records each collection has; the engine keeps it true. */
+  readonly counts: Map<string, number>;
+}
+
 /** Reads and writes an open data file. Every method is synchronous; it lives in a thread alone. */
 export class SqliteEngine {
-  readonly #file: DataFile;
+  readonly #file: OpenFile;
   readonly #collections: readonly string[];
   readonly #tables: ReadonlyMap<string, CollectionTable>;
   readonly #begin: StatementSync;
@@ -26,7 +36,7 @@ export class SqliteEngine {
   readonly #pageSize: number;
   readonly #logPagesMax: number;
 
-  constructor(file: DataFile, collections: readonly string[]) {
+  constructor(file: OpenFile, collections: readonly string[]) {
     const { database, path } = file;
     this.#file = file;
     this.#collections = collections;
@@ -79,6 +89,11 @@ export class SqliteEngine {
   /** @throws CubeError `storage-damaged` */
   list(collection: string, query: PageQuery): RecordPage {
     return this.#table(collection).page(query);
+  }
+
+  /** @throws CubeError `storage-damaged` */
+  scan(collection: string, afterRow: number): ScanPage {
+    return this.#table(collection).scan(afterRow, SCAN_PAGE);
   }
 
   count(collection: string): number {

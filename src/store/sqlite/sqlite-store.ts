@@ -1,15 +1,22 @@
 import type { CubeError } from '../../errors/cube-error.ts';
 import { assert } from '../../lib/assert.ts';
 import { type Logger, noopLogger } from '../../lib/logger.ts';
-import type { ListOptions, Store, StoreCopy, StoredRecord, Transaction } from '../store.ts';
+import type {
+  ListOptions,
+  RecordText,
+  Store,
+  StoreCopy,
+  StoredRecord,
+  Transaction,
+} from '../store.ts';
 import { assertKnownCollection, closedError, conflictError, toListBounds } from '../store-rules.ts';
 import type { StoreRole } from './data-identity.ts';
 import type { Synchronous } from './database.ts';
-import { decodeRecords } from './decode-records.ts';
+import { decodeRecords, toRecordTexts } from './decode-records.ts';
 import { GroupWriter } from './group-writer.ts';
 import { toKeyText } from './key-text.ts';
 import { RecordFinder } from './record-finder.ts';
-import type { Conflict, StoreAnswer } from './store-message.ts';
+import type { Conflict, ScanPage, StoreAnswer } from './store-message.ts';
 import { takeBackup } from './take-backup.ts';
 import { ThreadLink } from './thread-link.ts';
 
@@ -19,9 +26,18 @@ export interface SqliteStoreOptions {
   /** Whose data it holds; a file of the other role is refused. */
   readonly role: StoreRole;
   readonly collections: readonly string[];
+  /**
+   * Whether a large file may be read while its structure is still being checked. The first change
+   * waits for the verdict; a file that is damaged refuses it, and all that follows, with
+   * `storage-damaged`. Default false: a damaged file is not opened.
+   */
+  readonly readsEarly?: boolean;
   /** Default: says nothing. */
   readonly logger?: Logger;
 }
+
+/** A scan begins after this row: SQLite may number rows from any number on. */
+const FIRST_ROW = Number.MIN_SAFE_INTEGER;
 
 /** Transactions that share a flush at most, so that no flush takes for ever. */
 const GROUP_SIZE_MAX = 4096;
@@ -69,8 +85,11 @@ export class SqliteStore implements Store {
 
   /** See `openSqliteStore`. */
   static async open(options: SqliteStoreOptions, synchronous: Synchronous): Promise<SqliteStore> {
-    const { path, role, collections, logger = noopLogger } = options;
-    const link = await ThreadLink.start({ path, role, collections, synchronous }, logger);
+    const { path, role, collections, readsEarly = false, logger = noopLogger } = options;
+    const link = await ThreadLink.start(
+      { path, role, collections, synchronous, readsEarly },
+      logger,
+    );
     return new SqliteStore(link, collections);
   }
 
@@ -102,6 +121,23 @@ export class SqliteStore implements Store {
     );
     assert(answer.kind === 'records', 'records are asked for and come');
     return [...parts, decodeRecords(answer.page)].flat();
+  }
+
+  async *scan(collection: string): AsyncGenerator<readonly RecordText[]> {
+    const read = (afterRow: number): Promise<ScanPage> => {
+      this.#assertUsable();
+      assertKnownCollection(this.#names, collection);
+      return this.#link.call({ kind: 'scan', collection, afterRow }).then(toScanPage);
+    };
+    let page = await read(FIRST_ROW);
+    while (page.last !== undefined) {
+      const next = read(page.last);
+      // It is asked for before anybody waits for it.
+      next.catch(() => undefined);
+      yield toRecordTexts(page);
+      page = await next;
+    }
+    yield toRecordTexts(page);
   }
 
   async count(collection: string): Promise<number> {
@@ -200,6 +236,11 @@ function settle(callers: readonly Caller[], conflicts: readonly Conflict[]): voi
   }
   // A promise that was rejected stays so.
   for (const caller of callers) caller.resolve();
+}
+
+function toScanPage(answer: StoreAnswer): ScanPage {
+  assert(answer.kind === 'scanned', 'a page of a scan is asked for and comes');
+  return answer.page;
 }
 
 function toNumber(answer: StoreAnswer): number {

@@ -2,7 +2,9 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { assert, assertNever } from '../../lib/assert.ts';
 import { systemClock, type Timer } from '../../lib/clock.ts';
-import { DataFile } from './data-file.ts';
+import { checkAside } from './check-aside.ts';
+import { type DataFile, FoundDataFile } from './data-file.ts';
+import { checkStructure } from './database.ts';
 import { LogReserve } from './log-reserve.ts';
 import { SqliteEngine } from './sqlite-engine.ts';
 import { fullError, judgeTrouble, toStorageError } from './storage-error.ts';
@@ -26,8 +28,12 @@ import type {
 class StoreThread {
   readonly #port: MessagePort;
   readonly #path: string;
-  readonly #file: DataFile;
-  readonly #engine: SqliteEngine;
+  readonly #options: ThreadOptions;
+  /** Undefined while the structure is being checked, and once the file is refused. */
+  #file: DataFile | undefined;
+  #engine: SqliteEngine;
+  /** Settles when the file may be written, or is refused. */
+  readonly #checked: Promise<void>;
   /** After a failure that leaves unknown what the disk holds, every request gets this answer. */
   #fault: StoreFault | undefined;
   #idleTimer: Timer | undefined;
@@ -41,26 +47,68 @@ class StoreThread {
 
   constructor(port: MessagePort, options: ThreadOptions) {
     this.#port = port;
-    this.#file = DataFile.open(options);
-    this.#path = this.#file.path;
-    this.#engine = new SqliteEngine(this.#file, options.collections);
+    this.#options = options;
+    const found = FoundDataFile.find(options);
+    this.#path = found.path;
+    try {
+      this.#engine = new SqliteEngine(found, options.collections);
+      const isLarge = this.#engine.sizeBytes() >= CHECK_ASIDE_BYTES_MIN;
+      if (options.readsEarly && isLarge) {
+        this.#checked = this.#checkAside(found);
+      } else {
+        checkStructure(found.database, found.path);
+        this.#file = this.#take(found);
+        this.#checked = Promise.resolve();
+      }
+    } catch (error) {
+      found.release();
+      throw error;
+    }
+  }
+
+  #take(found: FoundDataFile): DataFile {
+    const file = found.take();
+    this.#engine = new SqliteEngine(file, this.#options.collections);
+    this.#watchRoom();
+    return file;
+  }
+
+  /** Until the verdict, everything can be read; what changes something waits for it. */
+  async #checkAside(found: FoundDataFile): Promise<void> {
+    try {
+      const fault = await checkAside(found.path);
+      // One that a read has met comes first.
+      this.#fault ??= fault;
+      if (this.#fault === undefined) this.#file = this.#take(found);
+      else found.release();
+    } catch (error) {
+      this.#fault ??= toFault(toStorageError(error, 'open', this.#path), true);
+      found.release();
+    }
   }
 
   run(): void {
     this.#port.on('message', ({ id, call }: StoreRequest) => {
       if (call.kind === 'copy' || call.kind === 'close') {
         void this.#answerLater(call).then((answer) => this.#send({ kind: 'answer', id, answer }));
-        return;
+      } else if (call.kind === 'commit' && this.#file === undefined) {
+        // In the order of the calls, since those that wait are answered in it.
+        void this.#checked.then(() => this.#answerNow(id, call));
+      } else {
+        this.#answerNow(id, call);
       }
-      this.#send({ kind: 'answer', id, answer: this.#answer(id, call) });
-      if (call.kind === 'commit') this.#tendLog();
     });
-    this.#watchRoom();
     this.#send({ kind: 'opened' });
+  }
+
+  #answerNow(id: number, call: QuickCall): void {
+    this.#send({ kind: 'answer', id, answer: this.#answer(id, call) });
+    if (call.kind === 'commit') this.#tendLog();
   }
 
   /** What does not hold up other calls: a copy, and the end, for which a copy has to end first. */
   async #answerLater(call: Extract<StoreCall, { kind: 'copy' | 'close' }>): Promise<StoreAnswer> {
+    await this.#checked;
     if (call.kind === 'close') {
       this.#isClosing = true;
       await this.#copying?.catch(() => undefined);
@@ -99,6 +147,8 @@ class StoreThread {
         return { kind: 'found', found: this.#find(call.places) };
       case 'list':
         return { kind: 'records', page: this.#list(id, call) };
+      case 'scan':
+        return { kind: 'scanned', page: this.#engine.scan(call.collection, call.afterRow) };
       case 'count':
         return { kind: 'number', value: this.#engine.count(call.collection) };
       case 'size':
@@ -239,8 +289,8 @@ class StoreThread {
     this.#roomTimer?.cancel();
     this.#reserve?.close();
     try {
-      if (this.#fault === undefined) this.#file.close();
-      else this.#file.abandon();
+      if (this.#fault === undefined) this.#file?.close();
+      else this.#file?.abandon();
       return { kind: 'closed' };
     } catch (error) {
       return {
@@ -263,6 +313,9 @@ type QuickCall = Exclude<StoreCall, { kind: 'copy' | 'close' }>;
 
 /** Records of a list that are sent together. */
 const PART = 1000;
+
+/** The check of a smaller file takes less than the start of a thread for it. */
+const CHECK_ASIDE_BYTES_MIN = 16 * 1024 * 1024;
 
 /** A pause in the writing after which there is time to tidy. */
 const IDLE_MS = 250;

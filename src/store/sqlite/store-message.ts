@@ -8,6 +8,8 @@ export interface ThreadOptions {
   readonly role: StoreRole;
   readonly collections: readonly string[];
   readonly synchronous: Synchronous;
+  /** Whether a large file may be read while its structure is still being checked. */
+  readonly readsEarly: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export type StoreCall =
       readonly limit: number;
       readonly reverse: boolean;
     }
+  | { readonly kind: 'scan'; readonly collection: string; readonly afterRow: number }
   | { readonly kind: 'count'; readonly collection: string }
   | { readonly kind: 'size' }
   /** Copies the data file to this path, while other calls are answered. */
@@ -71,6 +74,12 @@ export interface FoundRecords {
   readonly faults: readonly { readonly index: number; readonly fault: StoreFault }[];
 }
 
+/** A page of a scan. */
+export interface ScanPage extends RecordPage {
+  /** The row after which the next page begins; undefined on the last page. */
+  readonly last: number | undefined;
+}
+
 export interface StoreFault {
   readonly code: ErrorCode;
   readonly message: string;
@@ -83,6 +92,7 @@ export type StoreAnswer =
   | { readonly kind: 'committed'; readonly conflicts: readonly Conflict[] }
   | { readonly kind: 'records'; readonly page: RecordPage }
   | { readonly kind: 'found'; readonly found: FoundRecords }
+  | { readonly kind: 'scanned'; readonly page: ScanPage }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'copied' }
   | { readonly kind: 'closed' }

@@ -40,6 +40,7 @@ function withInterruption(store: Store, act: () => Promise<void>): Store {
       await act();
       return records;
     },
+    scan: (collection) => store.scan(collection),
     count: (collection) => store.count(collection),
     sizeBytes: () => store.sizeBytes(),
     backUp: () => store.backUp(),

@@ -160,29 +160,39 @@ describe('retention', () => {
 
   it('keeps finished tasks within its limits', () => {
     const tasks = [finished(1, 1), finished(2, 2)];
-    expect(selectPrunable({ finished: tasks, finishedCount: 2 }, kept, now)).toEqual([]);
+    expect(selectPrunable({ finished: tasks, finishedCount: 2, countMax: 9 }, kept, now)).toEqual(
+      [],
+    );
   });
 
   it('lets the oldest go beyond the count', () => {
     const tasks = [finished(1, 1), finished(2, 2), finished(3, 3)];
     const limits = { ...kept, finishedCountMax: 1 };
-    expect(selectPrunable({ finished: tasks, finishedCount: 3 }, limits, now)).toEqual([
-      tasks[0]?.id,
-      tasks[1]?.id,
-    ]);
+    expect(selectPrunable({ finished: tasks, finishedCount: 3, countMax: 9 }, limits, now)).toEqual(
+      [tasks[0]?.id, tasks[1]?.id],
+    );
+  });
+
+  it('names no more than are asked for', () => {
+    const tasks = [finished(1, 1), finished(2, 2), finished(3, 3)];
+    const limits = { ...kept, finishedCountMax: 0 };
+    const first = { finished: tasks, finishedCount: 3, countMax: 2 };
+    expect(selectPrunable(first, limits, now)).toEqual([tasks[0]?.id, tasks[1]?.id]);
   });
 
   it('lets go what is too old', () => {
     const tasks = [finished(1, 1), finished(9, 2)];
     const limits = { ...kept, finishedAgeMs: 86_400_000 * 3 };
-    expect(selectPrunable({ finished: tasks, finishedCount: 2 }, limits, now)).toEqual([
-      tasks[0]?.id,
-    ]);
+    expect(selectPrunable({ finished: tasks, finishedCount: 2, countMax: 9 }, limits, now)).toEqual(
+      [tasks[0]?.id],
+    );
   });
 
   it('never takes a task that may run again', () => {
     const waiting = makeTask({}, { status: { state: 'failed', restartDelayMs: 5 } });
     const limits = { ...kept, finishedCountMax: 0 };
-    expect(selectPrunable({ finished: [waiting], finishedCount: 1 }, limits, now)).toEqual([]);
+    expect(
+      selectPrunable({ finished: [waiting], finishedCount: 1, countMax: 9 }, limits, now),
+    ).toEqual([]);
   });
 });
