@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CubeError } from '../errors/cube-error.ts';
 import { attemptKeySchema, observationSchema } from '../link/protocol.ts';
-import { runtimeNames, taskSpecSchema } from '../task/task-spec.ts';
+import { runtimeNames, type TaskSpec, taskSpecSchema } from '../task/task-spec.ts';
 import { reasonSchema, timestampSchema } from '../task/task-status.ts';
 import type { Json, Put, RecordKey, Store, StoredRecord, Transaction } from './store.ts';
 
@@ -48,7 +48,9 @@ export type WorkerReign = Readonly<z.output<typeof workerReignSchema>>;
 
 const ATTEMPTS = 'attempts';
 const REIGN: RecordKey = { collection: 'meta', key: 'identity' };
-const PAGE_LENGTH = 1000;
+
+/** Specs that are remembered while records are read. */
+const SPECS_MAX = 1024;
 
 /** The key of an attempt's record. */
 export function attemptKeyText(key: { readonly taskId: string; readonly attempt: number }): string {
@@ -69,15 +71,36 @@ export async function loadWorkerState(store: Store): Promise<{
     stored === undefined
       ? { epoch: 0, sequence: 0 }
       : parseRecord(workerReignSchema, stored, REIGN.collection);
-  const attempts: AttemptRecord[] = [];
-  let after = '';
-  for (;;) {
-    const page = await store.list(ATTEMPTS, { after, limit: PAGE_LENGTH });
-    for (const one of page) attempts.push(parseRecord(attemptRecordSchema, one, ATTEMPTS));
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_LENGTH) return { reign, attempts };
-    after = last.key;
+  const found: { readonly key: string; readonly attempt: AttemptRecord }[] = [];
+  const specs = new Map<string, TaskSpec>();
+  for await (const page of store.scan(ATTEMPTS)) {
+    for (const { key, text, version } of page) {
+      const value: Json = JSON.parse(text);
+      found.push({ key, attempt: parseAttempt({ key, value, version }, specs) });
+    }
   }
+  found.sort((one, other) => (one.key < other.key ? -1 : 1));
+  return { reign, attempts: found.map(({ attempt }) => attempt) };
+}
+
+/** Judges each spec once: those of many attempts are equal, and share what came of it. */
+function parseAttempt(stored: StoredRecord, specs: Map<string, TaskSpec>): AttemptRecord {
+  const { value } = stored;
+  if (typeof value !== 'object' || value === null || !('spec' in value)) {
+    return parseRecord(attemptRecordSchema, stored, ATTEMPTS);
+  }
+  const { spec, ...rest } = value;
+  const text = JSON.stringify(spec);
+  const known = specs.get(text);
+  if (known !== undefined) {
+    return {
+      ...parseRecord(attemptRecordSchema, { ...stored, value: rest }, ATTEMPTS),
+      spec: known,
+    };
+  }
+  const record = parseRecord(attemptRecordSchema, stored, ATTEMPTS);
+  if (specs.size < SPECS_MAX && record.spec !== undefined) specs.set(text, record.spec);
+  return record;
 }
 
 /** The one transaction of a group of changes. */

@@ -26,6 +26,9 @@ const RETENTION_MS = 86_400_000;
 const RETENTION_COUNT = 100;
 const RETENTION_PASS_MS = 60_000;
 
+/** Tasks that are forgotten together, so that nobody waits long for their turn. */
+const FORGET_BATCH = 500;
+
 /** The tasks that were given to this worker directly, as in the reference. */
 export class StandaloneTasks {
   readonly #options: StandaloneTasksOptions;
@@ -41,7 +44,7 @@ export class StandaloneTasks {
       clock,
       logger,
       intervalMs: RETENTION_PASS_MS,
-      pass: () => this.#forgetOld(),
+      pass: (signal) => this.#forgetOld(signal),
     });
   }
 
@@ -109,17 +112,17 @@ export class StandaloneTasks {
     return this.get(id);
   }
 
-  async #forgetOld(): Promise<void> {
+  async #forgetOld(signal: AbortSignal): Promise<void> {
     const ended = this.#endedTasks();
     const now = this.#options.clock.monotonic();
     const excess = ended.length - RETENTION_COUNT;
     const old = ended.filter(({ since }, index) => index < excess || now - since >= RETENTION_MS);
-    if (old.length === 0) return;
-    await this.#options.book.commit((draft) => {
-      for (const { id } of old) {
-        for (const record of draft.ofTask(id)) draft.put({ ...record, desired: 'forgotten' });
-      }
-    });
+    for (let start = 0; start < old.length && !signal.aborted; start += FORGET_BATCH) {
+      const batch = old.slice(start, start + FORGET_BATCH);
+      await this.#options.book.commit((draft) => {
+        for (const { id } of batch) forget(draft, id);
+      });
+    }
   }
 
   /** Ended standalone tasks, the one that ended first before the others. */
@@ -141,6 +144,14 @@ export class StandaloneTasks {
     }
     return ended.sort((a, b) => compareText(a.finishedAt, b.finishedAt) || compareText(a.id, b.id));
   }
+}
+
+/** Unless it is another one by now. */
+function forget(draft: BookDraft, id: string): void {
+  const records = draft.ofTask(id);
+  const last = records.at(-1);
+  if (last === undefined || !isEndedForGood(last)) return;
+  for (const record of records) draft.put({ ...record, desired: 'forgotten' });
 }
 
 function isEndedForGood(record: AttemptRecord): boolean {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { STANDALONE, toWorkerTransaction } from '../../../src/store/attempt-repository.ts';
+import { MemoryStore } from '../../../src/store/memory/memory-store.ts';
 import { key, orders, spec, taskId, WorkerHarness } from './worker-harness.ts';
 
 const never = spec({ restart: 'never' });
@@ -247,5 +249,37 @@ describe('ended standalone tasks', () => {
     const ids = worker.listTasks().map(({ id }) => id);
     expect(ids).toHaveLength(100);
     expect(ids[0]).toBe(taskId(6));
+  });
+
+  test('are forgotten a bounded number at a time, until no more than those are left', async () => {
+    const sizes: number[] = [];
+    const store = new MemoryStore();
+    const finishedAt = '2030-01-01T00:00:00.000Z';
+    const reason = { code: 'exited', message: 'It ended.' } as const;
+    const put = Array.from({ length: 1300 }, (_, number) => {
+      const place = { taskId: taskId(number + 1), attempt: 1 };
+      const ended = { exitCode: 0, reason, finishedAt };
+      return {
+        ...place,
+        cluster: STANDALONE,
+        runtime: 'process',
+        spec: spec(),
+        desired: 'running',
+        observation: { ...place, phase: 'ended', ended },
+        sequence: 0,
+        createdAt: finishedAt,
+      } as const;
+    });
+    await store.transact(toWorkerTransaction({ put, remove: [] }));
+    const transact = store.transact.bind(store);
+    store.transact = (transaction) => {
+      sizes.push(transaction.put?.length ?? 0);
+      return transact(transaction);
+    };
+    const harness = new WorkerHarness({ store });
+    const worker = await harness.boot();
+    await harness.advance(120_000);
+    expect(worker.listTasks()).toHaveLength(100);
+    expect(Math.max(...sizes)).toBe(500);
   });
 });
