@@ -8,8 +8,8 @@ import type { ManagerChanges, ManagerRepository } from '../store/manager-reposit
 import type { Task } from '../task/task.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 
-/** What a plan wants changed, and what its caller wants to know once that is durable. */
-export interface Plan<Result> {
+/** What a proposal wants changed, and what its caller wants to know once that is durable. */
+export interface Proposal<Result> {
   readonly drafts: readonly EventDraft[];
   readonly result: Result;
   /** Records beside tasks, nodes and events that belong to the same transaction. */
@@ -40,8 +40,8 @@ const GROUP_EVENTS_MAX = 5000;
 /**
  * The one door through which the manager's state changes: validate, make durable, apply, publish.
  *
- * A plan sees the state as it will be when everything staged before it is durable, so that plans
- * which meet during a flush do not contradict each other. Plans that wait share the next flush.
+ * A proposal sees the state as it will be when everything staged before it is durable, so that proposals
+ * which meet during a flush do not contradict each other. Proposals that wait share the next flush.
  * When a flush fails, everything staged by then fails with it, since it may rest on what is lost.
  */
 export class Committer {
@@ -64,7 +64,7 @@ export class Committer {
     return this.#problem ?? this.#options.repository.shortage;
   }
 
-  /** How many plans wait to be made durable. */
+  /** How many proposals wait to be made durable. */
   get queueLength(): number {
     return this.#queue.length;
   }
@@ -80,25 +80,25 @@ export class Committer {
   };
 
   /**
-   * Asks `plan`, at once, what to change, and resolves with its result when that is durable and
-   * applied. A plan without drafts resolves when all that it has seen is durable.
+   * Asks `propose`, at once, what to change, and resolves with its result when that is durable and
+   * applied. A proposal without drafts resolves when all that it has seen is durable.
    *
-   * @throws whatever the plan throws, when all that it has seen is durable: a refusal may rest on
+   * @throws whatever the proposal throws, when all that it has seen is durable: a refusal may rest on
    *   what is only staged, and could be lost yet. Nothing is changed then.
    * @throws CubeError `storage-full`, `storage-failed`, `storage-conflict` or `unavailable`.
    */
-  async commit<Result>(plan: (view: StateView) => Plan<Result>): Promise<Result> {
+  async commit<Result>(propose: (view: StateView) => Proposal<Result>): Promise<Result> {
     if (this.#closed !== undefined) throw this.#closed;
-    let planned: Plan<Result>;
+    let proposed: Proposal<Result>;
     let applied: readonly AppliedEvent[];
     try {
-      planned = plan(this.view);
-      applied = this.#stage(planned.drafts);
+      proposed = propose(this.view);
+      applied = this.#stage(proposed.drafts);
     } catch (refusal) {
       if (!this.#isIdle) await this.#flushed({ applied: [], extra: undefined });
       throw refusal;
     }
-    const { result, extra } = planned;
+    const { result, extra } = proposed;
     if (applied.length === 0 && extra === undefined && this.#isIdle) return result;
     await this.#flushed({ applied, extra });
     return result;
@@ -116,7 +116,7 @@ export class Committer {
     });
   }
 
-  /** Refuses new plans, and waits for those that are staged. */
+  /** Refuses new proposals, and waits for those that are staged. */
   async close(): Promise<void> {
     this.#closed ??= new CubeError('unavailable', 'The manager is stopping.');
     await this.#flushing;
@@ -163,7 +163,7 @@ export class Committer {
   }
 
   async #flushAll(): Promise<void> {
-    // Plans that are made in the same turn of the event loop share the first flush too.
+    // Proposals that are made in the same turn of the event loop share the first flush too.
     await null;
     while (this.#queue.length > 0) {
       const group = this.#takeGroup();
@@ -230,7 +230,7 @@ export class Committer {
   }
 }
 
-/** Puts the overlay back as it was when one event of a plan breaks a rule. */
+/** Puts the overlay back as it was when one event of a proposal breaks a rule. */
 class Undo {
   readonly #steps: (() => void)[] = [];
   readonly #tasks: Map<string, Task | undefined>;

@@ -12,7 +12,7 @@ import type { Reason } from '../task/reason.ts';
 import { isPlaced, type Task } from '../task/task.ts';
 import type { AttemptTimes } from './attempt-times.ts';
 import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
-import type { Committer, Plan } from './committer.ts';
+import type { Committer, Proposal } from './committer.ts';
 import { placementDraft, waitingDraft } from './judge-placement.ts';
 import { type Trial, tryOut } from './try-out.ts';
 import { FULL_LOOK_MS, WaitingTasks } from './waiting-tasks.ts';
@@ -122,7 +122,7 @@ export class ScheduleLoop {
     let lookedAtCount = 0;
     try {
       await committer.commit((view) => {
-        const { drafts, result } = this.#plan(tasks, view, refused);
+        const { drafts, result } = this.#propose(tasks, view, refused);
         lookedAtCount = result;
         return { drafts, result };
       });
@@ -139,7 +139,7 @@ export class ScheduleLoop {
   }
 
   /** Decides on the tasks in turn. @returns the events, and how many there was time for. */
-  #plan(tasks: readonly Task[], view: StateView, refused: string[]): Plan<number> {
+  #propose(tasks: readonly Task[], view: StateView, refused: string[]): Proposal<number> {
     const { clock, state } = this.#options;
     const drafts: EventDraft[] = [];
     const time = timestamp(clock);

@@ -5,7 +5,7 @@ import type { EventDraft } from '../event/event.ts';
 import type { Task } from '../task/task.ts';
 import type { TaskSpec } from '../task/task-spec.ts';
 import type { ClusterState, StateView } from './cluster-state.ts';
-import type { Plan } from './committer.ts';
+import type { Proposal } from './committer.ts';
 
 interface Submitting {
   readonly id: string;
@@ -30,7 +30,7 @@ interface SubmissionContext {
 export function planSubmission(
   { id, spec, requestId }: Submitting,
   { state, view, taskCountMax, shortage }: SubmissionContext,
-): Plan<boolean> {
+): Proposal<boolean> {
   const existing = view.findTask(id);
   // Whoever repeats a submission late must not have the task run a second time.
   const isGone = state.prunedIds.has(id) || state.findTask(id) !== undefined;

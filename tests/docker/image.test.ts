@@ -47,7 +47,9 @@ it('the image is built, serves as no root, keeps its data when killed, and ends 
     await eventually('it serves', served, 60_000);
     expect(await docker('exec', name, 'id', '-u')).toBe('5555');
     expect(await docker('exec', name, 'stat', '-c', '%a %u', '/var/lib/cube')).toBe('700 5555');
-    expect(await docker('exec', name, 'ls', '/opt/cube/node_modules')).not.toMatch(/^(vite|knip|fast-check)$/m);
+    expect(await docker('exec', name, 'ls', '/opt/cube/node_modules')).not.toMatch(
+      /^(vite|knip|fast-check)$/m,
+    );
     const job = ['run', '--name', 'job', '--restart', 'always', '--', 'sleep', '600'];
     expect(await inside(...job)).toContain('job is running');
     const health = '{{json .Config.Healthcheck.Test}}';
@@ -71,4 +73,4 @@ it('the image is built, serves as no root, keeps its data when killed, and ends 
     await run('docker', ['volume', 'rm', '-f', name]).catch(() => undefined);
     await run('docker', ['rmi', '-f', name, `${name}-base`]).catch(() => undefined);
   }
-});
+}, 300_000);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CubeError } from '../../../src/errors/cube-error.ts';
 import type { EventDraft } from '../../../src/event/event.ts';
-import type { Committer, Plan } from '../../../src/manager/committer.ts';
+import type { Committer, Proposal } from '../../../src/manager/committer.ts';
 import { drain } from '../../../src/simulation/virtual-clock.ts';
 import { taskId } from '../../support/cluster.ts';
 import { makeCommitter, submission } from '../../support/manager-parts.ts';
@@ -90,7 +90,7 @@ describe('committer', () => {
     const first = submit(committer, 1);
     await drain();
     let answer = 'none';
-    const refused = committer.commit((view): Plan<void> => {
+    const refused = committer.commit((view): Proposal<void> => {
       throw new CubeError('conflict', `The task is ${view.findTask(taskId(1))?.status.state}.`);
     });
     const told = refused.catch((error: Error) => {
@@ -110,7 +110,7 @@ describe('committer', () => {
     const { committer, repository } = makeCommitter();
     const first = submit(committer, 1);
     await drain();
-    const refused = committer.commit((view): Plan<void> => {
+    const refused = committer.commit((view): Proposal<void> => {
       throw new CubeError('conflict', `The task is ${view.findTask(taskId(1))?.status.state}.`);
     });
     const breaksRule = committer.commit(() => ({ drafts: [scheduled(1, 7)], result: undefined }));
