@@ -1,7 +1,8 @@
+import { CubeError } from '../errors/cube-error.ts';
 import type { Ended, Observation } from '../link/protocol.ts';
 import type { InstanceStatus } from '../runtime/runtime.ts';
 import type { AttemptRecord } from '../store/attempt-repository.ts';
-import type { Reason } from '../task/reason.ts';
+import type { Reason, ReasonCode } from '../task/reason.ts';
 
 /** Exit codes that a program has after a signal which it did not handle. */
 const SIGNAL_BY_EXIT_CODE: ReadonlyMap<number | 'unknown', string> = new Map([
@@ -84,4 +85,16 @@ export function endedObservation(
     ...(startedAt === undefined ? {} : { startedAt }),
     ended,
   };
+}
+
+const REASON_BY_ERROR: ReadonlyMap<string, ReasonCode> = new Map([
+  ['image-missing', 'image-missing'],
+  ['port-taken', 'port-taken'],
+  ['not-allowed', 'not-allowed'],
+]);
+
+/** Why an attempt ended whose start failed with this error. */
+export function reasonOfStart(error: unknown): ReasonCode {
+  const code = error instanceof CubeError ? REASON_BY_ERROR.get(error.code) : undefined;
+  return code ?? 'start-failed';
 }

@@ -11,7 +11,7 @@ import type { ReasonCode } from '../task/reason.ts';
 import { durationMs } from '../task/spec-fields.ts';
 import type { RuntimeName } from '../task/task-spec.ts';
 import type { AttemptBook } from './attempt-book.ts';
-import { endedObservation } from './attempt-end.ts';
+import { endedObservation, reasonOfStart } from './attempt-end.ts';
 import { nextStep } from './next-step.ts';
 import { goneRecord } from './orders.ts';
 import { readOutputTail } from './output-tail.ts';
@@ -44,12 +44,6 @@ const RETRY_MS = 200;
 const RETRY_MS_MAX = 5000;
 /** For an instance of which nothing but its labels is known. */
 const UNKNOWN_STOP = { stopSignal: 'SIGTERM', timeoutMs: 10_000 } as const;
-
-const REASON_BY_ERROR: ReadonlyMap<string, ReasonCode> = new Map([
-  ['image-missing', 'image-missing'],
-  ['port-taken', 'port-taken'],
-  ['not-allowed', 'not-allowed'],
-]);
 
 /**
  * Brings all attempts of one task to what is wanted of them, one step at a time, the oldest
@@ -135,7 +129,9 @@ export class TaskRunner {
       signal.throwIfAborted();
       const runtime = await this.#runtimeOf(key);
       if (runtime === undefined) return isOver(book.find(key));
-      seen ??= { status: await runtime.inspect(key, signal) };
+      seen ??= this.#startsAnyhow(key, mayStart)
+        ? { status: undefined }
+        : { status: await runtime.inspect(key, signal) };
       const record = book.find(key);
       if (record === undefined) return true;
       const step = nextStep(record, seen.status, timestamp(clock));
@@ -179,6 +175,13 @@ export class TaskRunner {
     return undefined;
   }
 
+  /** A start goes on from whatever is there, so that before it there is no need to look. */
+  #startsAnyhow(key: AttemptKey, mayStart: boolean): boolean {
+    const record = mayStart ? this.#context.book.find(key) : undefined;
+    if (record === undefined || !this.#hasCompared(record)) return false;
+    return nextStep(record, undefined, timestamp(this.#context.clock)).type === 'start';
+  }
+
   #hasCompared(record: AttemptRecord): boolean {
     if (record.runtime === undefined) return false;
     return this.#context.findWatcher(record.runtime)?.hasCompared === true;
@@ -215,11 +218,10 @@ export class TaskRunner {
   }
 
   async #onStartFailed(record: AttemptRecord, error: unknown): Promise<void> {
-    const code = error instanceof CubeError ? REASON_BY_ERROR.get(error.code) : undefined;
     if (!(error instanceof CubeError)) {
       this.#context.logger.error({ err: error, ...keyOf(record) }, 'A start failed oddly.');
     }
-    await this.#end(record, code ?? 'start-failed', messageOf(error));
+    await this.#end(record, reasonOfStart(error), messageOf(error));
   }
 
   /** Records that an attempt ended before it ran. */

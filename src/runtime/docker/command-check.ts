@@ -18,31 +18,56 @@ const EXECUTE_BITS = 0o111;
 
 type Found = 'missing' | 'not-executable' | 'executable' | 'unknown';
 
+/** Programs that are known to be in their images, at most. */
+const KNOWN_COUNT_MAX = 1000;
+
 /**
  * Looks for the program of a spec in the container that was made for it. With an init process
  * in front, an engine starts a container whose program does not exist, and all that would be seen
  * is an end with code 127, which could mean other things as well.
  *
- * @throws CubeError `runtime-failed` naming the command. Where nothing can be told, it says nothing.
+ * For each path the engine mounts the files of the container, so that what was found once is not
+ * looked for again in other containers of the same image over which nothing is mounted.
  */
-export async function checkCommand(
-  engine: DockerEngine,
-  options: {
+export class CommandCheck {
+  readonly #engine: DockerEngine;
+  readonly #known = new Set<string>();
+
+  constructor(engine: DockerEngine) {
+    this.#engine = engine;
+  }
+
+  /** @throws CubeError `runtime-failed` naming the command. Where nothing can be told, it says nothing. */
+  async check(options: {
     readonly container: ContainerFacts;
     readonly spec: TaskSpec;
     readonly signal: AbortSignal;
-  },
-): Promise<void> {
-  const { container, spec, signal } = options;
-  if (spec.command === undefined) return;
-  const candidates = candidatePaths(spec.command, container);
-  if (candidates.some((path) => ONLY_WHILE_RUNNING.test(path))) return;
-  const found = await Promise.all(
-    candidates.map((path) => look(engine, { id: container.id, path, signal })),
-  );
-  if (found.some((one) => one === 'executable' || one === 'unknown')) return;
-  if (found.includes('not-executable')) throw commandError(spec, 'is no program that can be run.');
-  throw commandError(spec, 'was not found.');
+  }): Promise<void> {
+    const { container, spec, signal } = options;
+    if (spec.command === undefined) return;
+    const candidates = candidatePaths(spec.command, container);
+    if (candidates.some((path) => ONLY_WHILE_RUNNING.test(path))) return;
+    const { id, plainImageId } = container;
+    const place = JSON.stringify([plainImageId, candidates]);
+    if (this.#known.has(place)) return;
+    const found = await Promise.all(
+      candidates.map((path) => look(this.#engine, { id, path, signal })),
+    );
+    if (found.includes('executable')) {
+      if (plainImageId !== undefined) this.#remember(place);
+      return;
+    }
+    if (found.includes('unknown')) return;
+    if (found.includes('not-executable')) {
+      throw commandError(spec, 'is no program that can be run.');
+    }
+    throw commandError(spec, 'was not found.');
+  }
+
+  #remember(place: string): void {
+    if (this.#known.size >= KNOWN_COUNT_MAX) this.#known.clear();
+    this.#known.add(place);
+  }
 }
 
 function candidatePaths(command: string, container: ContainerFacts): string[] {

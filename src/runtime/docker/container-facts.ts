@@ -26,6 +26,8 @@ export interface ContainerFacts {
   /** Where the image's programs are looked for, and from where. */
   readonly searchPath: string | undefined;
   readonly workingFolder: string;
+  /** The image that it was made from; undefined where anything is mounted over that. */
+  readonly plainImageId: string | undefined;
 }
 
 /** The exit code of what SIGKILL has ended. */
@@ -42,6 +44,8 @@ const bindingSchema = z.object({ HostIp: z.string().catch(''), HostPort: z.strin
 const inspectSchema = z.object({
   Id: z.string().min(1),
   Name: z.string().catch(''),
+  Image: z.string().optional().catch(undefined),
+  Mounts: z.array(z.unknown()).optional().catch(undefined),
   State: z.object({
     Status: z.string().catch(''),
     Running: z.boolean().catch(false),
@@ -85,7 +89,7 @@ export function parseContainer(reply: unknown, machine: Machine = {}): Container
     const message = `Docker described a container in a way that cannot be read (${fields}).`;
     throw new CubeError('runtime-unavailable', message);
   }
-  const { Id, Name, State, Config, HostConfig, NetworkSettings } = parsed.data;
+  const { Id, Name, Image, Mounts, State, Config, HostConfig, NetworkSettings } = parsed.data;
   const owner = ownerOf(Config.Labels ?? {});
   if (owner === undefined) return undefined;
   const phase = phaseOf(State);
@@ -106,6 +110,7 @@ export function parseContainer(reply: unknown, machine: Machine = {}): Container
     ports: publishedPorts(NetworkSettings?.Ports ?? {}),
     searchPath: Config.Env?.find((one) => one.startsWith('PATH='))?.slice('PATH='.length),
     workingFolder: Config.WorkingDir || '/',
+    plainImageId: Mounts?.length === 0 ? Image : undefined,
   };
 }
 

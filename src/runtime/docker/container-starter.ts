@@ -6,7 +6,7 @@ import type { PublishedPort } from '../../task/port.ts';
 import { findPortHolder } from '../port-holder.ts';
 import type { InstanceSpec, InstanceStatus, StartOptions } from '../runtime.ts';
 import type { BindPolicy } from './bind-policy.ts';
-import { checkCommand } from './command-check.ts';
+import { CommandCheck } from './command-check.ts';
 import { containerConfig } from './container-config.ts';
 import { type ContainerFacts, toStatus } from './container-facts.ts';
 import type { ContainerFinder } from './container-finder.ts';
@@ -48,9 +48,11 @@ export interface ContainerStarterOptions {
 /** Brings an instance from nothing, or from wherever an earlier start left it, to running. */
 export class ContainerStarter {
   readonly #options: ContainerStarterOptions;
+  readonly #commands: CommandCheck;
 
   constructor(options: ContainerStarterOptions) {
     this.#options = options;
+    this.#commands = new CommandCheck(options.engine);
   }
 
   /** See `Runtime.start`. */
@@ -93,11 +95,8 @@ export class ContainerStarter {
       run.signal.throwIfAborted();
       // Again for one made earlier: what a path leads to may have changed since.
       if ('id' in make) await this.#options.binds.resolve(run.instance.spec.binds);
-      await checkCommand(this.#options.engine, {
-        container,
-        spec: run.instance.spec,
-        signal: run.shielded,
-      });
+      const { spec } = run.instance;
+      await this.#commands.check({ container, spec, signal: run.shielded });
       run.signal.throwIfAborted();
       await this.#run(container, run);
       const after = await this.#options.finder.describe(container.id, run.shielded);

@@ -58,12 +58,12 @@ export class ContainerStopper {
     if (container.isPaused) await this.#unpause(container, signal);
     await this.#signal(container, stopSignal, signal);
     const isKill = stopSignal === 'SIGKILL';
-    if (isKill || !(await this.#waitForEnd(container, { timeoutMs, signal }))) {
+    let last = isKill ? container : await this.#waitForEnd(container, { timeoutMs, signal });
+    if (last !== undefined && last.phase !== 'ended') {
       if (!isKill) await this.#mark(container, options);
-      await this.#kill(container, signal);
+      last = await this.#kill(container, signal);
     }
-    const ended = await this.#finder.describe(container.id, signal);
-    return ended === undefined ? undefined : toStatus(ended);
+    return last === undefined ? undefined : toStatus(last);
   }
 
   async #unpause({ id }: ContainerFacts, signal: AbortSignal): Promise<void> {
@@ -107,9 +107,11 @@ export class ContainerStopper {
     }
   }
 
-  async #kill(container: ContainerFacts, signal: AbortSignal): Promise<void> {
+  /** The container after its end; undefined where it is gone. */
+  async #kill(container: ContainerFacts, signal: AbortSignal): Promise<ContainerFacts | undefined> {
     await this.#signal(container, 'SIGKILL', signal);
-    if (await this.#waitForEnd(container, { timeoutMs: KILL_TIMEOUT_MS, signal })) return;
+    const last = await this.#waitForEnd(container, { timeoutMs: KILL_TIMEOUT_MS, signal });
+    if (last === undefined || last.phase === 'ended') return last;
     throw new CubeError(
       'runtime-failed',
       `A container did not end within ${formatDuration(KILL_TIMEOUT_MS)} of SIGKILL: ` +
@@ -118,18 +120,18 @@ export class ContainerStopper {
     );
   }
 
-  /** Whether the container has ended, or is gone, within the time. */
+  /** The container once it has ended, or when the time is over; undefined where it is gone. */
   async #waitForEnd(
     container: ContainerFacts,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<boolean> {
+  ): Promise<ContainerFacts | undefined> {
     const until = this.#clock.monotonic() + timeoutMs;
     for (;;) {
       const leftMs = until - this.#clock.monotonic();
       if (leftMs > 0) await this.#waitOnce(container, { timeoutMs: leftMs, signal });
       const now = await this.#finder.describe(container.id, signal);
-      if (now === undefined || now.phase === 'ended') return true;
-      if (this.#clock.monotonic() >= until) return false;
+      const isOver = this.#clock.monotonic() >= until;
+      if (now === undefined || now.phase === 'ended' || isOver) return now;
       await sleep(this.#clock, Math.min(LOOK_AGAIN_MS, until - this.#clock.monotonic()), signal);
     }
   }

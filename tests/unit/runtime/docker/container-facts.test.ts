@@ -14,6 +14,8 @@ const FINISHED = '2026-03-01T10:00:05.5Z';
 interface Overrides {
   readonly State?: object;
   readonly Name?: string;
+  readonly Image?: string;
+  readonly Mounts?: readonly object[];
   readonly HostConfig?: object;
   readonly NetworkSettings?: unknown;
 }
@@ -55,6 +57,14 @@ function statusOf(overrides: Overrides = {}, bootedAt?: string) {
 }
 
 describe('an engine’s description of a container', () => {
+  test('names the image only where nothing is mounted over it', () => {
+    const imageOf = (more: Overrides): string | undefined =>
+      parseContainer(reply({ Image: 'sha256:1', ...more }))?.plainImageId;
+    expect(imageOf({ Mounts: [] })).toBe('sha256:1');
+    expect(imageOf({ Mounts: [{ Destination: '/bin' }] })).toBeUndefined();
+    expect(imageOf({})).toBeUndefined();
+  });
+
   test('becomes a status', () => {
     expect(statusOf()).toEqual({
       taskId: TASK,
