@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -26,9 +26,10 @@ function filesBelow(folder) {
   });
 }
 
+/** The same wherever the checkout lies, so that a copy of it need not be installed anew. */
 function hashOf(paths) {
   const hash = createHash('sha256');
-  for (const path of paths.sort()) hash.update(path).update(readFileSync(path));
+  for (const path of paths.sort()) hash.update(relative(root, path)).update(readFileSync(path));
   return hash.digest('hex');
 }
 
