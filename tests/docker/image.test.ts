@@ -39,9 +39,11 @@ async function importBase(name: string): Promise<void> {
 it('the image is built, serves as no root, keeps its data when killed, and ends when told to', async () => {
   const name = `cube-image-test-${process.pid}`;
   const inside = (...argv: readonly string[]) => docker('exec', name, 'cube', ...argv);
+  let steps: readonly string[] = [];
   try {
     await importBase(`${name}-base`);
-    await docker('build', '-t', name, '--build-arg', `BASE=${name}-base`, '.');
+    const build = await docker('build', '-t', name, '--build-arg', `BASE=${name}-base`, '.');
+    steps = [...build.matchAll(/^ ---> ([0-9a-f]{12})$/gm)].map(([, id = '']) => id);
     await docker('run', '-d', '--name', name, '-v', `${name}:/var/lib/cube`, name);
     const served = (): Promise<string | false> => inside('status').catch(() => false);
     await eventually('it serves', served, 60_000);
@@ -71,6 +73,8 @@ it('the image is built, serves as no root, keeps its data when killed, and ends 
   } finally {
     await run('docker', ['rm', '-f', '-v', name]).catch(() => undefined);
     await run('docker', ['volume', 'rm', '-f', name]).catch(() => undefined);
-    await run('docker', ['rmi', '-f', name, `${name}-base`]).catch(() => undefined);
+    // The engine's own builder keeps what each step has made.
+    const images = [name, ...steps.toReversed(), `${name}-base`];
+    for (const image of images) await run('docker', ['rmi', image]).catch(() => undefined);
   }
 }, 300_000);
