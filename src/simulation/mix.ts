@@ -1,4 +1,5 @@
 import { schedulerNames } from '../scheduler/scheduler.ts';
+import type { WorkerOptions } from '../worker/worker.ts';
 import { Dice } from './dice.ts';
 import { type FaultKind, faultKinds } from './faults/fault-kinds.ts';
 import { calm, type NetworkWeather } from './network/simulated-network.ts';
@@ -18,6 +19,12 @@ export interface Mix {
   readonly hasStandalone: boolean;
   readonly weather: NetworkWeather;
   readonly diskDelayMs: number;
+  /** The longest a read takes, in milliseconds. */
+  readonly readDelayMs: number;
+  /** What an operator may set as well, drawn at the edges of what makes sense. */
+  readonly worker: Pick<WorkerOptions, 'startConcurrency' | 'compareMs' | 'probeMs'>;
+  /** How the events of runtimes are told. */
+  readonly told: { readonly lateMs: number; readonly twice: number };
   /** How far the wall clock of a machine is off at most, in milliseconds, before any steps. */
   readonly clockSkewMs: number;
   /** Shares of starts that are slow, fail, or succeed without anybody hearing of it. */
@@ -58,6 +65,17 @@ export function drawMix(seed: number): Mix {
     ]),
     clockSkewMs: dice.pick([0, 1000, 365 * 86_400_000]),
     troubleMs: dice.pick([60_000, 180_000, 300_000]),
+    readDelayMs: dice.pick([0, 0, 30]),
+    worker: dice.pick([
+      {},
+      {},
+      { startConcurrency: 1, compareMs: 60_000 },
+      { startConcurrency: 1, compareMs: 2000, probeMs: 1000 },
+    ]),
+    told: dice.pick([
+      { lateMs: 0, twice: 0 },
+      { lateMs: 5000, twice: 0.3 },
+    ]),
   };
 }
 
@@ -69,5 +87,15 @@ function drawWeather(dice: Dice): NetworkWeather {
     lateMs: dice.pick([1000, 60_000]),
     stall: dice.pick([0, 0.02]),
     timeoutMs: dice.pick([3000, 30_000]),
+  };
+}
+
+/** The same mix without what goes wrong although no fault strikes. */
+export function withoutMishaps(mix: Mix): Mix {
+  return {
+    ...mix,
+    weather: { ...calm, delayMs: 5, timeoutMs: 10_000 },
+    starts: { slow: 0, fail: 0, unheard: 0 },
+    ignoresStop: 0,
   };
 }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { foldInto } from '../manager/replay.ts';
 import type { SimulatedRecord } from '../runtime/simulated/simulated-world.ts';
 import { ManagerRepository } from '../store/manager-repository.ts';
@@ -6,8 +5,8 @@ import { isFinal, isPlaced } from '../task/task.ts';
 import type { Fault } from './faults/faults.ts';
 import { RealWorldGuard } from './guard/real-world-guard.ts';
 import { unexplained } from './invariants/decisions.ts';
-import { plain } from './invariants/log-watch.ts';
 import { leftovers, unsettled } from './invariants/settled.ts';
+import { isSamePlain } from './plain.ts';
 import { type RunOptions, Simulation } from './simulation.ts';
 
 /** What became of one seed. Can be handed from thread to thread. */
@@ -32,7 +31,7 @@ export interface SeedReport {
 /** When everything must have come to rest after the last fault, in milliseconds. */
 const SETTLE_MS = 600_000;
 /** For so long nothing more may happen then. */
-const REST_MS = 600_000;
+const REST_MS = 300_000;
 
 /**
  * Runs one seed: first trouble, then rest. Whatever happened, all that was accepted must be known,
@@ -52,7 +51,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
   if (violations.length === 0) violations.push(...unexplained(simulation.log.events));
   if (violations.length === 0) violations.push(...simulation.clients.requests.violations());
   violations.push(...guard.violations);
-  const { log, faults, clients, history, cluster, situations } = simulation;
+  const { log, faults, clients, steering, history, cluster, situations } = simulation;
   return {
     seed,
     violations,
@@ -64,19 +63,20 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<S
     virtualMs: cluster.clock.monotonic(),
     faults: faults.list,
     faultCounts: faults.counts,
-    requests: clients.counts,
+    requests: { ...clients.counts, ...steering.counts },
     situations: situations.counts,
   };
 }
 
 async function settle(simulation: Simulation): Promise<readonly string[]> {
-  const { cluster } = simulation;
+  const { cluster, steering } = simulation;
+  const open = (): readonly string[] => [...steering.unsettled(), ...unsettled(simulation)];
   const end = cluster.clock.monotonic() + SETTLE_MS;
   while (cluster.clock.monotonic() < end && simulation.violations.length === 0) {
     await simulation.advance(5000);
-    if (unsettled(simulation).length === 0) return [];
+    if (open().length === 0) return [];
   }
-  return unsettled(simulation);
+  return open();
 }
 
 /** Nothing happens any more, and nothing is left of what is over. */
@@ -90,6 +90,7 @@ async function rest(simulation: Simulation): Promise<readonly string[]> {
     .filter(({ type }) => type !== 'events-pruned' && type !== 'task-pruned');
   return [
     ...simulation.violations,
+    ...simulation.steering.unsettled(),
     ...unsettled(simulation),
     ...events.map((event) => `[quiesce] ${JSON.stringify(event).slice(0, 300)}`),
     ...disturbances(simulation, before.world).map((one) => `[quiesce] ${JSON.stringify(one)}`),
@@ -161,10 +162,10 @@ async function lostByPruning({ cluster, log }: Simulation): Promise<readonly str
   };
   const kept = await repository.events(floor, 10_000);
   for (const event of kept) foldInto(state, event);
-  const isWhole = isDeepStrictEqual(plain(kept), plain(log.events.slice(floor)));
+  const isWhole = isSamePlain(kept, log.events.slice(floor));
   const isSame =
-    isDeepStrictEqual(plain(sorted(state.tasks)), plain(sorted(log.tasks))) &&
-    isDeepStrictEqual(plain(sorted(state.nodes)), plain(sorted(log.nodes)));
+    isSamePlain(sorted(state.tasks), sorted(log.tasks)) &&
+    isSamePlain(sorted(state.nodes), sorted(log.nodes));
   return [
     ...(isWhole ? [] : [`[prune-safe] events above ${floor} are not those that were written`]),
     ...(isSame ? [] : [`[prune-safe] base and log above ${floor} do not give the state`]),
@@ -180,13 +181,9 @@ async function knownOtherwise({ cluster, log }: Simulation): Promise<readonly st
   const { items } = await cluster.manager.listTasks({ limit: 1000 });
   const known = new Map(items.map(({ task }) => [task.id, task]));
   const ids = new Set([...known.keys(), ...log.tasks.keys()]);
-  const tasks = [...ids].filter(
-    (id) => !isDeepStrictEqual(plain(known.get(id)), plain(log.tasks.get(id))),
-  );
+  const tasks = [...ids].filter((id) => !isSamePlain(known.get(id), log.tasks.get(id)));
   const listed = cluster.manager.listNodes();
-  const nodes = listed.filter(
-    ({ node }) => !isDeepStrictEqual(plain(node), plain(log.nodes.get(node.name))),
-  );
+  const nodes = listed.filter(({ node }) => !isSamePlain(node, log.nodes.get(node.name)));
   const miscounted = listed.filter(({ node, committed, taskCount }) => {
     const placed = [...log.tasks.values()].filter(
       (task) => isPlaced(task) && task.status.node === node.name,

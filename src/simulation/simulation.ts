@@ -19,7 +19,7 @@ import { SecretWatch } from './invariants/secret-watch.ts';
 import { StandaloneWatch } from './invariants/standalone-watch.ts';
 import { TrafficWatch } from './invariants/traffic-watch.ts';
 import { WorldWatch } from './invariants/world-watch.ts';
-import { drawMix, type Mix } from './mix.ts';
+import { drawMix, type Mix, withoutMishaps } from './mix.ts';
 import { calm, MANAGER } from './network/simulated-network.ts';
 import { Situations } from './situations.ts';
 import { Clients } from './workload/clients.ts';
@@ -27,6 +27,7 @@ import { drawBehaviour } from './workload/draw-spec.ts';
 import { ListWatcher } from './workload/list-watcher.ts';
 import { RefusedRequests } from './workload/refused-requests.ts';
 import { StandaloneClients } from './workload/standalone-clients.ts';
+import { SteeringClients } from './workload/steering-clients.ts';
 
 /** How a seed is run; nothing of it is needed for a plain run. */
 export interface RunOptions {
@@ -58,10 +59,12 @@ export class Simulation implements AsyncDisposable {
   readonly situations: Situations;
   readonly clients: Clients;
   readonly standaloneClients: StandaloneClients;
+  readonly steering: SteeringClients;
   readonly faults: Faults;
   readonly history: History;
   isTrouble = true;
   readonly #dice: Dice;
+  readonly #told: Dice;
   readonly #epochs = new Map<string, number>();
   readonly #staleOrders: string[] = [];
   /** Attempts that a machine has on its disk as running. */
@@ -84,9 +87,12 @@ export class Simulation implements AsyncDisposable {
     });
     this.situations = new Situations(log);
     this.#dice = new Dice(seed, 'steps');
+    this.#told = new Dice(seed, 'told');
     this.cluster = new SimulatedCluster({
       seed,
       policy: this.#policy(seed),
+      worker: mix.worker,
+      deliver: (tell) => this.#deliver(tell),
       observe: (record) => this.#onWorld(record),
       watch: this.#watch(),
       onWritten: (transaction) => this.#onWritten(transaction),
@@ -111,6 +117,7 @@ export class Simulation implements AsyncDisposable {
     };
     const parts = { cluster: this.cluster, world, log, mix, situations: this.situations };
     this.clients = new Clients({ ...parts, dice: new Dice(seed, 'clients') });
+    this.steering = new SteeringClients({ ...parts, dice: new Dice(seed, 'steering') });
     this.refused = new RefusedRequests({ ...parts, dice: new Dice(seed, 'refused') }, (words) =>
       this.secrets.check('a refusal', words),
     );
@@ -141,6 +148,7 @@ export class Simulation implements AsyncDisposable {
       this.strangers,
       this.standalone,
       this.standaloneClients,
+      this.steering,
     ];
     return [...all.flatMap(({ violations }) => violations), ...this.#staleOrders];
   }
@@ -163,6 +171,7 @@ export class Simulation implements AsyncDisposable {
       if (now >= requestAt) {
         this.clients.request();
         this.refused.request();
+        this.steering.request();
         if (mix.hasStandalone) this.standaloneClients.request();
         requestAt = now + this.#dice.between(0, 2 * mix.requestEveryMs);
       }
@@ -178,6 +187,7 @@ export class Simulation implements AsyncDisposable {
     cluster.network.weather = { ...calm, delayMs: 5, timeoutMs: 10_000 };
     cluster.managerDisk.nextFailure = undefined;
     for (const { disk } of cluster.machines.values()) disk.nextFailure = undefined;
+    this.steering.endAll();
   }
 
   /** Lets time pass, and starts again what has died. */
@@ -201,9 +211,11 @@ export class Simulation implements AsyncDisposable {
     for (const { disk, clock, identity } of cluster.machines.values()) {
       addStrangers(cluster.world, identity.id);
       disk.delayMs = mix.diskDelayMs;
+      disk.readDelayMs = mix.readDelayMs;
       clock.stepWall(dice.between(-clockSkewMs, clockSkewMs));
     }
     cluster.managerDisk.delayMs = mix.diskDelayMs;
+    cluster.managerDisk.readDelayMs = mix.readDelayMs;
     cluster.managerClock.stepWall(dice.between(-clockSkewMs, clockSkewMs));
   }
 
@@ -218,6 +230,16 @@ export class Simulation implements AsyncDisposable {
       }
       return behaviour;
     };
+  }
+
+  /** Tells a worker what its runtime saw: late, and perhaps again, while there is trouble. */
+  #deliver(tell: () => void): void {
+    const { told } = this.mix;
+    const isPlain = told.lateMs === 0 || !this.isTrouble;
+    if (isPlain) tell();
+    else this.cluster.clock.setTimer(this.#told.skewed(told.lateMs), tell);
+    if (isPlain || !this.#told.chance(told.twice)) return;
+    this.cluster.clock.setTimer(this.#told.skewed(told.lateMs), tell);
   }
 
   #onWorld(record: SimulatedRecord): void {
@@ -370,13 +392,4 @@ export class Simulation implements AsyncDisposable {
 
 function errorText(_key: string, value: unknown): unknown {
   return value instanceof Error ? value.message : value;
-}
-
-function withoutMishaps(mix: Mix): Mix {
-  return {
-    ...mix,
-    weather: { ...calm, delayMs: 5, timeoutMs: 10_000 },
-    starts: { slow: 0, fail: 0, unheard: 0 },
-    ignoresStop: 0,
-  };
 }

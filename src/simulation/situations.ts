@@ -1,6 +1,8 @@
 import type { CubeEvent } from '../event/event.ts';
 import type { Assignments, AttemptKey, StreamItem } from '../link/protocol.ts';
 import type { SimulatedRecord } from '../runtime/simulated/simulated-world.ts';
+import type { Task } from '../task/task.ts';
+import { isOnItsWay } from './invariants/drain-rules.ts';
 import type { LogWatch } from './invariants/log-watch.ts';
 
 /** Situations that a batch of seeds must bring about; otherwise it proves little. */
@@ -28,6 +30,9 @@ export const situationNames = [
   'a request was taken and never answered',
   'a stream stalled without closing',
   'a stream ended before what was sent on it',
+  'a task was moved off a drained node',
+  'a restart was asked for while the node was silent',
+  'a drain and a crash of the manager met',
 ] as const;
 
 export type Situation = (typeof situationNames)[number];
@@ -55,12 +60,28 @@ export class Situations {
     if (type === 'node-came-up' && this.#wasDown.delete(node)) {
       this.count('a node went down and came back');
     }
+    this.#onSteered(event);
     if (type === 'task-waiting') this.count('a task waited for room');
     if (type === 'task-stop-requested') {
       if (before === 'pending') this.count('a task was stopped before it was placed');
       if (before === 'scheduled') this.count('a task was stopped while it started');
     }
     if (status?.exitCode === 'unknown') this.count('an attempt ended and nobody knows how');
+  }
+
+  #onSteered({ type, node = '', actor, epoch, reason }: CubeEvent): void {
+    const { tasks, nodes } = this.#log;
+    const { liveness = 'up' } = nodes.get(node) ?? {};
+    if (type === 'task-displaced' && reason?.code === 'node-drained') {
+      this.count('a task was moved off a drained node');
+    }
+    if (type === 'task-restart-requested' && actor === 'user' && liveness !== 'up') {
+      this.count('a restart was asked for while the node was silent');
+    }
+    const isMoving = (task: Task): boolean => isOnItsWay(task, task.status.replacing?.node ?? '');
+    if (epoch !== undefined && [...tasks.values()].some(isMoving)) {
+      this.count('a drain and a crash of the manager met');
+    }
   }
 
   onReport(item: StreamItem): void {

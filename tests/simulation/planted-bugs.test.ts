@@ -9,11 +9,12 @@ import { linkBugs } from './planted/link-bugs.ts';
 import { otherBugs } from './planted/other-bugs.ts';
 import { type PlantedBug, withMethods } from './planted/planted-bug.ts';
 import { ruleBugs } from './planted/rule-bugs.ts';
+import { steeringBugs } from './planted/steering-bugs.ts';
 
 // A checker that finds nothing proves nothing until it is seen to find something. Each bug here is
 // planted between a manager or worker and one of its ports, and must be found within few seeds.
 
-const bugs = [...clockBugs, ...diskBugs, ...linkBugs, ...ruleBugs, ...otherBugs];
+const bugs = [...clockBugs, ...diskBugs, ...linkBugs, ...ruleBugs, ...otherBugs, ...steeringBugs];
 
 interface Found {
   readonly seed: number;

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CubeClient, SubmissionInput } from '../../src/client/cube-client.ts';
 import type { EventReply } from '../../src/client/event-stream.ts';
 import type { TaskReply } from '../../src/link/replies.ts';
-import { LogWatch, plain } from '../../src/simulation/invariants/log-watch.ts';
+import { LogWatch } from '../../src/simulation/invariants/log-watch.ts';
+import { isSamePlain } from '../../src/simulation/plain.ts';
 import { taskSpecSchema } from '../../src/task/task-spec.ts';
 
 export interface Evidence {
@@ -46,7 +47,7 @@ function differsFromFold(reply: TaskReply, log: LogWatch): readonly string[] {
   if (folded === undefined) return [`[state-is-fold] no event speaks of task ${task.id}`];
   // The events were read after the list; what has changed since is not held against it.
   if (folded.revision !== task.revision) return [];
-  if (isDeepStrictEqual(plain(folded), plain(task))) return [];
+  if (isSamePlain(folded, task)) return [];
   return [`[state-is-fold] task ${task.id} is shown otherwise than its events tell`];
 }
 
@@ -58,7 +59,7 @@ function lost(
   return acknowledged.flatMap(({ id, ...spec }) => {
     const kept = specs.get(id);
     if (kept === undefined) return [`[ack-durable] task ${id} was acknowledged and is lost`];
-    const isSame = isDeepStrictEqual(plain(kept), plain(taskSpecSchema.parse(spec)));
+    const isSame = isSamePlain(kept, taskSpecSchema.parse(spec));
     return isSame ? [] : [`[spec-immutable] task ${id} has another spec than was acknowledged`];
   });
 }

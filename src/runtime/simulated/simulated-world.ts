@@ -17,6 +17,8 @@ export interface SimulatedWorldOptions {
   readonly clock: Clock;
   /** The clock whose wall time a worker's runtimes show. Default: `clock`, for all alike. */
   readonly clockOf?: (worker: string) => Clock;
+  /** How an event reaches a worker: now, later or twice. Default: now. */
+  readonly deliver?: (tell: () => void) => void;
   readonly random: Random;
   /** Default: `behaviourOfSpec`. */
   readonly policy?: SimulatedPolicy;
@@ -74,6 +76,7 @@ export class SimulatedWorld {
   readonly clock: Clock;
   readonly history: SimulatedRecord[] = [];
   readonly #clockOf: (worker: string) => Clock;
+  readonly #deliver: (tell: () => void) => void;
   readonly #random: Random;
   readonly #policy: SimulatedPolicy;
   readonly #observe: (record: SimulatedRecord) => void;
@@ -83,6 +86,7 @@ export class SimulatedWorld {
   constructor(options: SimulatedWorldOptions) {
     this.clock = options.clock;
     this.#clockOf = options.clockOf ?? (() => options.clock);
+    this.#deliver = options.deliver ?? ((tell) => tell());
     this.#random = options.random;
     this.#policy = options.policy ?? behaviourOfSpec;
     this.#observe = options.observe ?? ((record) => void this.history.push(record));
@@ -320,7 +324,7 @@ export class SimulatedWorld {
 
   #tell(scope: SimulatedScope, event: RuntimeEvent): void {
     if (scope.losesEvents || scope.outage !== undefined) return;
-    for (const listener of scope.listeners) listener.hear(event);
+    for (const listener of scope.listeners) this.#deliver(() => listener.hear(event));
   }
 
   #record(

@@ -56,6 +56,10 @@ export interface SimulatedClusterOptions {
   readonly seed?: number;
   /** Told of each transaction of the manager that is on its disk. */
   readonly onWritten?: (transaction: Transaction) => void;
+  /** For every worker alike. */
+  readonly worker?: Partial<WorkerOptions>;
+  /** How the events of runtimes reach a worker. Default: at once. */
+  readonly deliver?: (tell: () => void) => void;
   readonly watch?: ClusterWatch;
   readonly patches?: PortPatches;
   /** Told of what truly happens. Default: the world keeps its history. */
@@ -103,6 +107,7 @@ export class SimulatedCluster implements AsyncDisposable {
       clock: this.clock,
       clockOf: (worker) => this.#clockOf(worker),
       random: this.random,
+      ...(options.deliver === undefined ? {} : { deliver: options.deliver }),
       ...(options.policy === undefined ? {} : { policy: options.policy }),
       ...(options.observe === undefined ? {} : { observe: options.observe }),
     });
@@ -246,6 +251,7 @@ export class SimulatedCluster implements AsyncDisposable {
       logger: this.#loggerOf(name),
       clock,
       random: this.random,
+      ...this.#options.worker,
     });
     machine.worker = worker;
     try {

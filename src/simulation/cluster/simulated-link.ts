@@ -3,6 +3,7 @@ import type { WorkerLink } from '../../manager/worker-link.ts';
 import type { Worker } from '../../worker/worker.ts';
 import { type ReportStreams, tornLine } from '../network/report-streams.ts';
 import { MANAGER, type SimulatedNetwork, unreachable } from '../network/simulated-network.ts';
+import { plain } from '../plain.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import type { Life } from './life.ts';
 
@@ -28,7 +29,7 @@ export function createSimulatedLink(options: SimulatedLinkOptions, life: Life): 
         ask(options, { address, signal }, async (worker) => {
           const { hostname } = new URL(address);
           try {
-            await worker.assign(structuredClone(assignments));
+            await worker.assign(plain(assignments));
           } catch (error) {
             watch?.onOrders?.(hostname, assignments, error);
             throw error;
@@ -37,9 +38,8 @@ export function createSimulatedLink(options: SimulatedLinkOptions, life: Life): 
         }),
       ),
     list: (address, signal) =>
-      life.call(() =>
-        ask(options, { address, signal }, async (worker) => structuredClone(worker.list())),
-      ),
+      life.call(() => ask(options, { address, signal }, async (worker) => plain(worker.list()))),
+    reports: (address, after, signal) => reports(options, life, { address, after, signal }),
     usage: (address, signal) =>
       life.call(() => ask(options, { address, signal }, (worker) => worker.usage())),
     openSession: (address, key, session) => {
@@ -47,7 +47,6 @@ export function createSimulatedLink(options: SimulatedLinkOptions, life: Life): 
       if (worker === undefined) throw unreachable(address);
       return worker.openSession(key, session);
     },
-    reports: (address, after, signal) => reports(options, life, { address, after, signal }),
     logs: (address, key, logOptions) => {
       const { worker } = findMachine(new URL(address).hostname);
       if (worker === undefined) throw unreachable(address);
@@ -97,7 +96,7 @@ async function* reports(
       if (life.isOver) await stalled(signal);
       signal.throwIfAborted();
       watch?.onReport?.(name, item);
-      yield structuredClone(item);
+      yield plain(item);
     }
     signal.throwIfAborted();
   } finally {

@@ -2,6 +2,7 @@ import type { Assignments, StreamItem, WorkerList } from '../../link/protocol.ts
 import type { WorkerLink } from '../../manager/worker-link.ts';
 import type { SimulatedMachine } from '../cluster/simulated-cluster.ts';
 import { unreachable } from '../network/simulated-network.ts';
+import { plain } from '../plain.ts';
 import { ExploredStream } from './explored-stream.ts';
 import type { InFlight } from './in-flight.ts';
 
@@ -24,15 +25,15 @@ export class ExploredLink implements WorkerLink {
   }
 
   assign(address: string, assignments: Assignments, signal: AbortSignal): Promise<void> {
-    const orders = structuredClone(assignments);
+    const orders = plain(assignments);
     const ask = (machine: SimulatedMachine): Promise<void> =>
-      machine.life.serve(async () => await workerOf(machine).assign(structuredClone(orders)));
+      machine.life.serve(async () => await workerOf(machine).assign(plain(orders)));
     return this.#request('orders', { address, signal, orders }, ask);
   }
 
   list(address: string, signal: AbortSignal): Promise<WorkerList> {
     return this.#request('list', { address, signal }, (machine) =>
-      machine.life.serve(async () => structuredClone(workerOf(machine).list())),
+      machine.life.serve(async () => plain(workerOf(machine).list())),
     );
   }
 

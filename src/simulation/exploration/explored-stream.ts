@@ -3,6 +3,7 @@ import { Waker } from '../../worker/waker.ts';
 import type { Worker } from '../../worker/worker.ts';
 import type { Life } from '../cluster/life.ts';
 import { unreachable } from '../network/simulated-network.ts';
+import { plain } from '../plain.ts';
 import type { InFlight } from './in-flight.ts';
 
 export interface ExploredStreamOptions {
@@ -61,7 +62,7 @@ export class ExploredStream {
 
   async #pump(worker: Worker): Promise<void> {
     for await (const item of worker.reports(this.#options.after, this.#closing.signal)) {
-      this.#send(structuredClone(item));
+      this.#send(plain(item));
     }
     this.#send('broken');
   }

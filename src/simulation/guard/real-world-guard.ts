@@ -67,13 +67,14 @@ export class RealWorldGuard implements Disposable {
       return original.now();
     };
     const original = Date;
-    return new Proxy(original, {
+    const watched: DateConstructor = new Proxy(original, {
       get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
       construct: (target, values, newTarget) => {
         if (values.length === 0) this.#onAsked('new Date');
-        return Reflect.construct(target, values, newTarget);
+        return Reflect.construct(target, values, newTarget === watched ? target : newTarget);
       },
     });
+    return watched;
   }
 
   #replace(owner: object, name: string, value: unknown): void {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { CubeEvent } from '../../event/event.ts';
 import { foldInto } from '../../manager/replay.ts';
 import type { Node } from '../../node/node.ts';
@@ -7,7 +6,7 @@ import { decide } from '../../scheduler/decide.ts';
 import { createSnapshot } from '../../scheduler/ledger.ts';
 import { schedulerNames } from '../../scheduler/scheduler.ts';
 import type { Task } from '../../task/task.ts';
-import { plain } from './log-watch.ts';
+import { isSamePlain } from '../plain.ts';
 
 /** The placement decisions that, computed again from the log, do not come out as recorded. */
 export function unexplained(events: readonly CubeEvent[]): readonly string[] {
@@ -48,5 +47,5 @@ function isAsRecorded(
     lastNode: basis?.lastNode,
   });
   const { placement } = decide(createScheduler(name), task, snapshot);
-  return isDeepStrictEqual(plain(placement), plain(recorded));
+  return isSamePlain(placement, recorded);
 }

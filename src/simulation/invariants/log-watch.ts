@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { CubeEvent } from '../../event/event.ts';
 import { foldInto } from '../../manager/replay.ts';
 import type { Node } from '../../node/node.ts';
@@ -6,6 +5,8 @@ import { heldPorts } from '../../scheduler/port-keys.ts';
 import type { Transaction } from '../../store/store.ts';
 import { parseConstraint } from '../../task/constraint.ts';
 import { isFinal, isPlaced, type Task } from '../../task/task.ts';
+import { isSamePlain } from '../plain.ts';
+import { brokenByMove } from './drain-rules.ts';
 import { brokenRules } from './event-rules.ts';
 
 /**
@@ -31,7 +32,7 @@ export class LogWatch {
     for (const { collection, value, key } of put) {
       if (collection !== 'tasks' && collection !== 'nodes') continue;
       const folded = collection === 'tasks' ? this.tasks.get(key) : this.nodes.get(key);
-      if (isDeepStrictEqual(plain(folded), plain(value))) continue;
+      if (isSamePlain(folded, value)) continue;
       if (collection === 'tasks' && hasOtherSpec(value, this.tasks.get(key))) {
         this.#violated('spec-immutable', `the record of ${key} has another spec than its first`);
       } else this.#violated('atomic', `the record of ${key} is not the fold of its events`);
@@ -56,6 +57,9 @@ export class LogWatch {
     }
     if (event.floor !== undefined) this.#checkFloor(event.floor);
     const before = event.taskId === undefined ? undefined : this.tasks.get(event.taskId);
+    for (const [check, what] of brokenByMove(event, this)) {
+      this.#violated(check, `task ${event.taskId}: ${what}`);
+    }
     try {
       foldInto(this, event);
     } catch (error) {
@@ -121,8 +125,8 @@ export class LogWatch {
     }
     for (const text of task.spec.constraints) {
       const { label, operator, value } = parseConstraint(text);
-      const isThis = label === 'node.name' && node?.name === value;
-      if (label !== 'node.name' || isThis === (operator === '==')) continue;
+      const found = label === 'node.name' ? node?.name : node?.labels[label];
+      if ((found === value) === (operator === '==')) continue;
       this.#violated('constraints', `${name}: placed on ${event.node} against "${text}"`);
     }
   }
@@ -166,10 +170,5 @@ export class LogWatch {
 
 function hasOtherSpec(record: unknown, task: Task | undefined): boolean {
   const { spec } = Object(record);
-  return task !== undefined && !isDeepStrictEqual(plain(spec), plain(task.spec));
-}
-
-/** As it is read back from the store. */
-export function plain(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+  return task !== undefined && !isSamePlain(spec, task.spec);
 }

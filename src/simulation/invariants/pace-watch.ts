@@ -38,6 +38,11 @@ export class PaceWatch {
       this.#dueAt.delete(taskId);
       this.#runningSince.delete(taskId);
     }
+    // Whoever asks for a restart cuts the wait short, and has all that was before forgiven.
+    if (type === 'task-restart-requested' && status?.restartDelayMs === 0) {
+      this.#dueAt.delete(taskId);
+      this.#recentRestarts.delete(taskId);
+    }
     if (type === 'task-started') this.#runningSince.set(taskId, now);
     if (type !== 'task-failed') return;
     if (typeof status?.restartDelayMs === 'number') {

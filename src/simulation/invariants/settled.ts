@@ -1,9 +1,11 @@
+import type { Node } from '../../node/node.ts';
 import { createScheduler } from '../../scheduler/create-scheduler.ts';
 import { decide } from '../../scheduler/decide.ts';
 import { createSnapshot } from '../../scheduler/ledger.ts';
-import { isFinal, type Task } from '../../task/task.ts';
+import { isFinal, isPlaced, type Task } from '../../task/task.ts';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import { isStranger } from '../cluster/strangers.ts';
+import { isOnItsWay } from './drain-rules.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { StandaloneWatch } from './standalone-watch.ts';
 import type { WorldWatch } from './world-watch.ts';
@@ -22,6 +24,9 @@ export function unsettled(context: SettledContext): readonly string[] {
   return [
     ...nodes.map(({ name, liveness }) => `[quiesce] node ${name} is ${liveness}`),
     ...[...log.tasks.values()].flatMap((task) => unsettledTask(task, log) ?? []),
+    ...[...log.nodes.values()]
+      .filter(({ draining }) => draining)
+      .flatMap((node) => undrained(node, log)),
     ...context.standalone.unsettled(context.world.running()),
     ...differences(context),
   ];
@@ -36,14 +41,29 @@ function unsettledTask(task: Task, log: LogWatch): string | undefined {
     return task.spec.name === 'job' ? `[quiesce] ${name} has not ended` : undefined;
   }
   if (state === 'scheduled') return `[quiesce] ${name} is ${state}`;
+  const chosen = placeFor(task, log);
+  if (chosen === undefined) return undefined;
+  return `[work-conserving] ${name} is ${state} (due after ${restartDelayMs} ms), and fits ${chosen}`;
+}
+
+/** What is left on a node that is drained, and fits elsewhere. */
+function undrained({ name }: Node, log: LogWatch): readonly string[] {
+  const tasks = [...log.tasks.values()];
+  // While there is no room for one that has left, nothing else follows it.
+  if (tasks.some((task) => isOnItsWay(task, name) && !isPlaced(task))) return [];
+  return tasks
+    .filter((task) => isPlaced(task) && task.status.node === name)
+    .filter((task) => placeFor(task, log) !== undefined)
+    .map(({ id }) => `[drain] task ${id} is left on ${name}, and fits elsewhere`);
+}
+
+function placeFor(task: Task, log: LogWatch): string | undefined {
   const snapshot = createSnapshot({
     nodes: log.nodes.values(),
     tasks: log.tasks.values(),
     lastNode: undefined,
   });
-  const { chosen } = decide(createScheduler('epvm'), task, snapshot);
-  if (chosen === undefined) return undefined;
-  return `[work-conserving] ${name} is ${state} (due after ${restartDelayMs} ms), and fits ${chosen}`;
+  return decide(createScheduler('epvm'), task, snapshot).chosen;
 }
 
 /** Where what runs is not what the log says. */

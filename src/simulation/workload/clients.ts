@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isCubeError } from '../../errors/cube-error.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Manager } from '../../manager/manager.ts';
@@ -6,10 +5,11 @@ import { isFinal, type Task } from '../../task/task.ts';
 import { type TaskSpec, taskSpecSchema } from '../../task/task-spec.ts';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { Dice } from '../dice.ts';
-import { type LogWatch, plain } from '../invariants/log-watch.ts';
+import type { LogWatch } from '../invariants/log-watch.ts';
 import type { WorldWatch } from '../invariants/world-watch.ts';
 import { RequestHistory } from '../linearizability/request-history.ts';
 import type { Mix } from '../mix.ts';
+import { isSamePlain } from '../plain.ts';
 import type { Situations } from '../situations.ts';
 import { drawSpec } from './draw-spec.ts';
 
@@ -201,10 +201,7 @@ export class Clients {
     const stored = log.tasks.get(task.id);
     if (task.revision > log.events.length) {
       this.violations.push(`[no-phantom] a reply speaks of revision ${task.revision}`);
-    } else if (
-      stored?.revision === task.revision &&
-      !isDeepStrictEqual(plain(task), plain(stored))
-    ) {
+    } else if (stored?.revision === task.revision && !isSamePlain(task, stored)) {
       this.violations.push(`[state-is-fold] a reply shows task ${task.id} otherwise than the log`);
     }
   }
@@ -217,7 +214,7 @@ export class Clients {
         if (event.revision !== cursor + 1) {
           this.violations.push(`[stream] ${event.revision} came after ${cursor}`);
         }
-        if (!isDeepStrictEqual(plain(event), plain(log.events[event.revision - 1]))) {
+        if (!isSamePlain(event, log.events[event.revision - 1])) {
           this.violations.push(`[no-phantom] revision ${event.revision} is not so on the disk`);
         }
         cursor = event.revision;

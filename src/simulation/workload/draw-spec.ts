@@ -26,7 +26,9 @@ export function drawSpec(dice: Dice, mix: Mix): TaskSpecInput {
     onNodeLost: dice.pick(['replace', 'wait']),
     ...(dice.chance(0.2)
       ? { constraints: [`node.name == n${dice.between(1, mix.nodeCount)}`] }
-      : {}),
+      : dice.chance(0.1)
+        ? { constraints: ['zone != b'] }
+        : {}),
     priority: dice.pick([50, 50, 90]),
     stopTimeout: '2s',
     ...(dice.chance(0.2)

@@ -1,11 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { isCubeError } from '../../errors/cube-error.ts';
 import type { CubeEvent } from '../../event/event.ts';
 import type { Manager } from '../../manager/manager.ts';
 import { foldInto } from '../../manager/replay.ts';
 import type { Node } from '../../node/node.ts';
 import type { Task } from '../../task/task.ts';
-import { plain } from '../invariants/log-watch.ts';
+import { isSamePlain } from '../plain.ts';
 
 /** So many events are taken from the stream between two comparisons. */
 const EVENTS_BETWEEN = 50;
@@ -64,7 +63,7 @@ export class ListWatcher {
     this.comparedCount += 1;
     const listed = new Map(now.items.map(({ task }) => [task.id, task]));
     for (const id of new Set([...listed.keys(), ...picture.keys()])) {
-      if (isDeepStrictEqual(plain(listed.get(id)), plain(picture.get(id)))) continue;
+      if (isSamePlain(listed.get(id), picture.get(id))) continue;
       this.#violated(revision, `task ${id} is listed otherwise than the stream tells`);
     }
     return true;

@@ -5,15 +5,21 @@ import type { Manager } from '../../manager/manager.ts';
 import type { Task } from '../../task/task.ts';
 import type { SimulatedCluster } from '../cluster/simulated-cluster.ts';
 import type { Dice } from '../dice.ts';
+import type { FaultKind } from '../faults/fault-kinds.ts';
 import type { LogWatch } from '../invariants/log-watch.ts';
+import type { Mix } from '../mix.ts';
 
 const ORIGIN = 'refused';
 
-/**
- * Told when the request never got so far that it could be refused, and when what the refusal would
- * rest on could not be made durable.
- */
-const undecidedErrors = ['unreachable', 'unavailable', 'storage-full', 'storage-failed'];
+/** Told when the request never got so far that it could be refused. */
+const transportErrors = ['unreachable', 'unavailable'];
+
+/** Told when what the refusal would rest on could not be made durable, and the fault behind it. */
+const storageErrors: readonly (readonly [string, FaultKind])[] = [
+  ['storage-full', 'manager-disk-full'],
+  ['storage-failed', 'manager-disk-fails'],
+  ['storage-conflict', 'manager-usurped'],
+];
 
 interface Refused {
   readonly what: string;
@@ -32,16 +38,25 @@ export class RefusedRequests {
   readonly #cluster: SimulatedCluster;
   readonly #log: LogWatch;
   readonly #dice: Dice;
+  /** The errors after which it is open whether the request would have been refused. */
+  readonly #unjudged: readonly string[];
   /** Given the words of each refusal. */
   readonly #onTold: (words: string) => void;
 
   constructor(
-    parts: { readonly cluster: SimulatedCluster; readonly log: LogWatch; readonly dice: Dice },
+    parts: {
+      readonly cluster: SimulatedCluster;
+      readonly log: LogWatch;
+      readonly mix: Pick<Mix, 'faults'>;
+      readonly dice: Dice;
+    },
     onTold: (words: string) => void,
   ) {
     this.#cluster = parts.cluster;
     this.#log = parts.log;
     this.#dice = parts.dice;
+    const mayStrike = storageErrors.filter(([, fault]) => parts.mix.faults.includes(fault));
+    this.#unjudged = [...transportErrors, ...mayStrike.map(([code]) => code)];
     this.#onTold = onTold;
   }
 
@@ -70,7 +85,7 @@ export class RefusedRequests {
       this.violations.push(`[whole-or-nothing] ${what} was not refused`);
     } catch (error) {
       this.#onTold(wordsOf(error));
-      if (isCubeError(error) && undecidedErrors.includes(error.code)) return;
+      if (isCubeError(error) && this.#unjudged.includes(error.code)) return;
       this.refusedCount += 1;
       if (isCubeError(error) && codes.includes(error.code)) return;
       this.violations.push(`[honest-error] ${what} was answered: ${String(error)}`);

@@ -114,7 +114,7 @@ export const otherBugs: readonly PlantedBug[] = [
   },
   {
     name: 'gap in a stream: one event in fifty is not handed on',
-    checks: ['stream'],
+    checks: ['stream', 'list-then-watch'],
     seedCountMax: 5,
     plant: () => ({
       service: (manager) =>
