@@ -99,10 +99,11 @@ function judgeEnd(
 ): { readonly type: TaskEventType; readonly patch: TaskStatusPatch } {
   const { spec, status } = task;
   const wasUnhealthy = status.health === 'unhealthy' && status.desired === 'running';
+  const last = wasUnhealthy ? unhealthyReason(task) : ended.reason;
   const facts: TaskStatusPatch = {
     finishedAt: plausibleEnd(task, ended, context.time),
     ...(ended.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
-    reason: wasUnhealthy ? unhealthyReason(task) : ended.reason,
+    reason: last,
   };
   if (status.desired === 'stopped') {
     return { type: 'task-completed', patch: { ...facts, state: 'completed' } };
@@ -123,7 +124,7 @@ function judgeEnd(
   const exitCode = ended.exitCode ?? 'unknown';
   const failure = { ...facts, ...output, exitCode, state: 'failed' } as const;
   if (!decision.restart) {
-    const reason = decision.why === 'exhausted' ? exhausted(task, ended.reason) : facts.reason;
+    const reason = decision.why === 'exhausted' ? exhausted(task, last) : last;
     return { type: 'task-failed', patch: { ...failure, reason } };
   }
   const { delayMs, recentRestartCount } = decision;

@@ -21,7 +21,8 @@ export function withObservation(
     return next;
   }
   const { count, recentCount } = record.restart ?? { count: 0, recentCount: 0 };
-  const isUnhealthy = record.stopReason?.code === 'unhealthy';
+  const { stopReason } = record;
+  const isUnhealthy = stopReason?.code === 'unhealthy';
   if (record.desired !== 'running' && !isUnhealthy) {
     return { ...next, restart: { count, recentCount } };
   }
@@ -38,9 +39,10 @@ export function withObservation(
     return { ...next, desired: 'running', restart };
   }
   if (decision.why === 'not-wanted') return { ...next, restart: { count, recentCount } };
+  const last = isUnhealthy ? stopReason : ended.reason;
   const reason = {
     code: 'restarts-exhausted' as const,
-    message: `${ended.reason.message} It was restarted ${recentCount} times, as often as its policy allows.`,
+    message: `${last.message} It was restarted ${recentCount} times, as often as its policy allows.`,
   };
   return {
     ...next,

@@ -151,6 +151,18 @@ describe('an observation', () => {
     });
   });
 
+  it('of one unhealthy attempt too many says that it was unhealthy', () => {
+    const spec = { restart: { policy: 'on-failure', attempts: 2 } } as const;
+    const status = { health: 'unhealthy', recentRestartCount: 2 } as const;
+    const draft = judge(status, ended(137, 'killed-after-timeout'), { spec });
+    expect(draft).toMatchObject({
+      status: {
+        state: 'failed',
+        reason: { code: 'restarts-exhausted', details: { last: 'unhealthy' } },
+      },
+    });
+  });
+
   it('of a lost exit code never invents one, and counts as a failure', () => {
     expect(judge({}, ended('unknown', 'lost-on-reboot'))).toMatchObject({
       status: { state: 'failed', exitCode: 'unknown', reason: { code: 'lost-on-reboot' } },
