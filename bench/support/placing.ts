@@ -50,7 +50,7 @@ export async function timePlacements(options: PlacingOptions): Promise<number> {
     for (const applied of group) schedule.onPublished(applied);
     if (placedCount === specs.length) done.resolve(performance.now());
   };
-  const repository = { save, shortage: undefined };
+  const repository = { save, shortage: undefined, watchesRoom: false };
   const committer = new Committer({
     state,
     repository,

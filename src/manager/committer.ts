@@ -18,7 +18,7 @@ export interface Proposal<Result> {
 
 export interface CommitterOptions {
   readonly state: ClusterState;
-  readonly repository: Pick<ManagerRepository, 'save' | 'shortage'>;
+  readonly repository: Pick<ManagerRepository, 'save' | 'shortage' | 'watchesRoom'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Told of each group after it is durable and applied. */
@@ -59,9 +59,14 @@ export class Committer {
     this.#nextRevision = options.state.revision + 1;
   }
 
-  /** Why the latest flush failed, until one succeeds again; or why new tasks are refused. */
+  /**
+   * Why the latest flush failed, until one succeeds again or a store that was full says that it has
+   * room; or why new tasks are refused.
+   */
   get problem(): CubeError | undefined {
-    return this.#problem ?? this.#options.repository.shortage;
+    const { shortage, watchesRoom } = this.#options.repository;
+    if (this.#problem?.code === 'storage-full' && watchesRoom) return shortage;
+    return this.#problem ?? shortage;
   }
 
   /** How many proposals wait to be made durable. */

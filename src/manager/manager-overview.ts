@@ -1,7 +1,6 @@
-import type { CubeError } from '../errors/cube-error.ts';
 import type { Node, NodeStats, Resources } from '../node/node.ts';
 import type { NodeSnapshot } from '../scheduler/scheduler.ts';
-import type { ManagerRepository, Reign } from '../store/manager-repository.ts';
+import type { Reign } from '../store/manager-repository.ts';
 import type { TaskState } from '../task/task-state.ts';
 
 /** Where a request came from. */
@@ -69,17 +68,4 @@ export interface ManagerOverview extends Reign {
   readonly version: string;
   readonly healthy: boolean;
   readonly problem?: string;
-}
-
-/**
- * Why changes cannot be made durable now. A disk that was full has room again when the store says
- * so, whether anything was written since or not.
- */
-export function problemOf(
-  { problem }: { readonly problem: CubeError | undefined },
-  { kind, shortage }: Pick<ManagerRepository, 'kind' | 'shortage'>,
-): string | undefined {
-  const isOver =
-    problem?.code === 'storage-full' && kind === 'persistent' && shortage === undefined;
-  return isOver ? undefined : problem?.message;
 }

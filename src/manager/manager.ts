@@ -36,7 +36,6 @@ import {
   type ManagerOverview,
   type NodeOverview,
   type Origin,
-  problemOf,
   type QueueLengths,
   toNodeOverview,
 } from './manager-overview.ts';
@@ -330,7 +329,7 @@ export class Manager {
     const { reign, state, committer, startedAt } = this.#started();
     this.#storeSize.measureSoon();
     const { scheduler, version } = this.#options;
-    const problem = problemOf(committer, this.#repository);
+    const problem = committer.problem?.message;
     return {
       ...reign,
       revision: state.revision,

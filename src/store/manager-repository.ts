@@ -92,6 +92,11 @@ export class ManagerRepository {
     return this.#store.shortage;
   }
 
+  /** Whether `shortage` tells of room also while nothing is written. */
+  get watchesRoom(): boolean {
+    return this.#store.watchesRoom;
+  }
+
   /**
    * Everything that a manager keeps in memory, once it was seen to fit together. What another manager writes meanwhile may be in it
    * in part; its events are then newer than `revision`, which `beginReign` finds out.

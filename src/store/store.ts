@@ -64,6 +64,12 @@ export interface Store {
   readonly shortage: CubeError | undefined;
 
   /**
+   * Whether the room is looked at while nothing is written. Where it is not, only the next
+   * transaction that succeeds shows that a store that was full has room again.
+   */
+  readonly watchesRoom: boolean;
+
+  /**
    * A sealed and verified copy of all records as they were at one moment after this call, taken
    * while the store serves. Only a store that keeps a file can.
    *

@@ -12,6 +12,7 @@ import { taskId } from './cluster.ts';
 class HeldRepository {
   /** As if the disk were short of room. */
   shortage: CubeError | undefined;
+  watchesRoom = false;
   readonly saves: ManagerChanges[] = [];
   #finish: ((error?: CubeError) => void)[] = [];
 

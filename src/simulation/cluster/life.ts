@@ -105,6 +105,7 @@ export class Life {
   store(store: Store): Store {
     return {
       kind: store.kind,
+      watchesRoom: store.watchesRoom,
       get shortage() {
         return store.shortage;
       },

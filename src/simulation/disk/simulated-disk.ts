@@ -67,6 +67,7 @@ export class SimulatedDisk {
     return life.store({
       kind: 'memory',
       shortage: undefined,
+      watchesRoom: false,
       transact: inTurn,
       find: (collection, key) => read(() => store.find(collection, key)),
       list: (collection, options) => read(() => store.list(collection, options)),

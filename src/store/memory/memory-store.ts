@@ -32,6 +32,7 @@ export interface MemoryStoreOptions {
 export class MemoryStore implements Store {
   readonly kind = 'memory';
   readonly shortage = undefined;
+  readonly watchesRoom = false;
   readonly #collections: ReadonlyMap<string, Collection>;
   readonly #names: ReadonlySet<string>;
   #isClosed = false;

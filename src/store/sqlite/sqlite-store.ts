@@ -158,6 +158,8 @@ export class SqliteStore implements Store {
     });
   }
 
+  readonly watchesRoom = true;
+
   get shortage(): CubeError | undefined {
     return this.#link.shortage;
   }

@@ -31,6 +31,7 @@ function withInterruption(store: Store, act: () => Promise<void>): Store {
   return {
     kind: store.kind,
     shortage: undefined,
+    watchesRoom: false,
     transact: (transaction) => store.transact(transaction),
     find: (collection, key) => store.find(collection, key),
     list: async (collection, options) => {

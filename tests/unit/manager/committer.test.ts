@@ -138,6 +138,22 @@ describe('committer', () => {
     expect(committer.problem).toBeUndefined();
   });
 
+  it('is well again once a disk that was full has room, though nothing was written since', async () => {
+    const { committer, repository } = makeCommitter();
+    repository.watchesRoom = true;
+    repository.shortage = diskFull;
+    const first = submit(committer, 1);
+    await drain();
+    repository.finish(diskFull);
+    await expect(first).rejects.toBe(diskFull);
+    expect(committer.problem).toBe(diskFull);
+    repository.shortage = undefined;
+    expect(committer.problem).toBeUndefined();
+    // A store that does not look cannot tell.
+    repository.watchesRoom = false;
+    expect(committer.problem).toBe(diskFull);
+  });
+
   it('ends for good when the disk failed, since what was kept is unknown', async () => {
     const { committer, repository, fatal } = makeCommitter();
     const failed = new CubeError('storage-failed', 'The disk failed.');
