@@ -64,12 +64,18 @@ export function waitingDraft(
 }
 
 /**
- * Whether two waiting reasons name the same codes, whatever their numbers. That some node is not
- * up counts only where nothing else is in the way: nodes come and go, and each time all that wait
- * for something else as well would have news.
+ * Whether what was said names the same codes as what is so now, whatever their numbers. That some
+ * node is no longer up counts only where nothing else is in the way: nodes come and go, and each
+ * time all that wait for something else as well would have news. That no node is down any more
+ * counts once: else one that is up would be called unreachable for as long as the task waits.
  */
-function isSameKind(one: Reason, other: Reason): boolean {
-  return one.code === other.code && kindOf(one) === kindOf(other);
+function isSameKind(said: Reason, now: Reason): boolean {
+  if (said.code !== now.code || kindOf(said) !== kindOf(now)) return false;
+  return !tellsOfNodesDown(said) || tellsOfNodesDown(now);
+}
+
+function tellsOfNodesDown({ details = {} }: Reason): boolean {
+  return 'not-up' in details;
 }
 
 function kindOf({ details = {} }: Reason): string {

@@ -42,6 +42,33 @@ describe('tasks that wait for room', () => {
     expect(waiting).toHaveLength(20);
   });
 
+  it('say what was in the way when it was last looked for a node, as nodes come and change', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    const { id } = await cluster.submit({ name: 'big', command: 'serve', cpu: 64 });
+    const said: unknown[] = [];
+    const look = async (): Promise<void> => {
+      await cluster.clock.advance(1000);
+      const { task } = await cluster.manager.getTask(id);
+      said.push([task.status.reason?.code, task.status.reason?.message]);
+    };
+    await look();
+    cluster.addMachine('n1');
+    await cluster.startWorker('n1');
+    await look();
+    await cluster.manager.drainNode('n1', { requestId: 'test' });
+    await look();
+    const needs = 'needs 64 cores, 4 of 4 are free.';
+    expect(said).toEqual([
+      ['no-nodes', 'No node has joined the cluster yet.'],
+      ['no-node-fits', `The only node, n1, cannot take it: ${needs}`],
+      [
+        'no-node-fits',
+        `The only node, n1, cannot take it: is draining and takes no new tasks; ${needs}`,
+      ],
+    ]);
+  });
+
   it('have no output, before and after they are stopped, and it is said why', async () => {
     await using cluster = new SimulatedCluster();
     await cluster.startManager();
