@@ -54,7 +54,9 @@ export class SteeringClients {
     const { dice, log, cluster } = this.#options;
     if (!dice.chance(0.25)) return;
     const name = dice.pick([...cluster.machines.keys()]);
-    const tasks = [...log.tasks.keys()];
+    // What is written is not known of yet; that something has followed shows that it is.
+    const known = [...log.tasks.values()].filter((one) => one.revision > one.createdRevision);
+    const tasks = known.map(({ id }) => id);
     const what = dice.random.next();
     if (what < 0.5 && tasks.length > 0) this.#run(this.#restart(dice.pick(tasks)));
     else if (what < 0.7) this.#run(this.#drain(name, TRY_COUNT_MAX));
