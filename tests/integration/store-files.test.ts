@@ -103,6 +103,23 @@ describe('the files of a store', () => {
     await again.close();
   });
 
+  test('take in a new collection also where a large file would be read before it is checked', async () => {
+    await using directory = await temporaryDirectory();
+    const options = { path: join(directory.path, 'cube.db'), role: 'manager' } as const;
+    const older = await openSqliteStore({ ...options, collections: ['tasks'] });
+    const value = 'x'.repeat(1024 * 1024);
+    for (let index = 0; index < 17; index += 1) {
+      await older.transact({ put: [{ collection: 'tasks', key: `${index}`, value }] });
+    }
+    await older.close();
+    const collections = ['tasks', 'added'];
+    const newer = await openSqliteStore({ ...options, collections, readsEarly: true });
+    expect([await newer.count('tasks'), await newer.count('added')]).toEqual([17, 0]);
+    await newer.transact({ put: [{ collection: 'added', key: 'a', value: 1 }] });
+    expect(await newer.count('added')).toBe(1);
+    await newer.close();
+  });
+
   test('cannot be made where a file stands in the way of the directory', async () => {
     await using directory = await temporaryDirectory();
     writeFileSync(join(directory.path, 'file'), '');

@@ -145,6 +145,8 @@ export class FoundDataFile {
   readonly database: DatabaseSync;
   readonly counts: Map<string, number>;
   readonly collections: readonly string[];
+  /** Whether it lacks no collection, so that all can be read. */
+  readonly isComplete: boolean;
   readonly #synchronous: Synchronous;
   readonly #lock: FileLock;
   #isOpen = true;
@@ -157,6 +159,10 @@ export class FoundDataFile {
     this.database = openForReading(path);
     try {
       this.counts = inspectDataFile(this.database, { ...options, path });
+      // What a newer Cube knows and an older file lacks has no records yet.
+      const missing = options.collections.filter((collection) => !this.counts.has(collection));
+      this.isComplete = missing.length === 0;
+      for (const collection of missing) this.counts.set(collection, 0);
     } catch (error) {
       this.database.close();
       throw error;

@@ -59,13 +59,13 @@ export function openForReading(path: string): DatabaseSync {
  */
 export function inspectDataFile(
   database: DatabaseSync,
-  { path, role, collections }: Pick<DataFileOptions, 'path' | 'role' | 'collections'>,
+  { path, role }: Pick<DataFileOptions, 'path' | 'role'>,
 ): Map<string, number> {
   // The header was checked in the file; the log may hold a newer one.
   const format = database.prepare('PRAGMA user_version').get()?.['user_version'];
   assertKnownFormat(path, Number(format));
   checkIdentity(path, readIdentity(database, path), role);
-  return checkCounts(database, path, collections);
+  return checkCounts(database, path);
 }
 
 /** What a data file is opened with. */
@@ -86,12 +86,7 @@ function checkIdentity(path: string, identity: DataIdentity, role: StoreRole): v
   throw foreignError(path, `data file ${identity.id}`, wanted);
 }
 
-/** A collection that a newer Cube knows and an older file lacks has no records yet. */
-function checkCounts(
-  database: DatabaseSync,
-  path: string,
-  collections: readonly string[],
-): Map<string, number> {
+function checkCounts(database: DatabaseSync, path: string): Map<string, number> {
   const counts = readCounts(database, path);
   for (const [collection, wanted] of counts) {
     const sql = `SELECT COUNT(*) AS count FROM ${tableOf(collection)}`;
@@ -99,7 +94,5 @@ function checkCounts(
     if (found === wanted) continue;
     throw damagedError(path, `${collection} has ${found} records and should have ${wanted}`);
   }
-  const missing = collections.filter((collection) => !counts.has(collection));
-  for (const collection of missing) counts.set(collection, 0);
   return counts;
 }

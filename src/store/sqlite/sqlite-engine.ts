@@ -141,8 +141,7 @@ export class SqliteEngine {
 
   /** What data file and log take, in bytes. */
   sizeBytes(): number {
-    const log = statSync(`${this.#file.path}-wal`, { throwIfNoEntry: false });
-    return statSync(this.#file.path).size + (log?.size ?? 0);
+    return bytesOf(this.#file.path);
   }
 
   /** All comparisons are read, also after the first that fails: the reader must go on. */
@@ -180,4 +179,10 @@ export class SqliteEngine {
     assert(table !== undefined, `the store has no collection ${collection}`);
     return table;
   }
+}
+
+/** What a data file and its log take, in bytes. */
+export function bytesOf(path: string): number {
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  return statSync(path).size + (log?.size ?? 0);
 }

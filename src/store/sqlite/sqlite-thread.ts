@@ -6,7 +6,7 @@ import { checkAside } from './check-aside.ts';
 import { type DataFile, FoundDataFile } from './data-file.ts';
 import { checkStructure } from './database.ts';
 import { LogReserve } from './log-reserve.ts';
-import { SqliteEngine } from './sqlite-engine.ts';
+import { bytesOf, SqliteEngine } from './sqlite-engine.ts';
 import { fullError, judgeTrouble, toStorageError } from './storage-error.ts';
 import type {
   FoundRecords,
@@ -51,14 +51,15 @@ class StoreThread {
     const found = FoundDataFile.find(options);
     this.#path = found.path;
     try {
-      this.#engine = new SqliteEngine(found, options.collections);
-      const isLarge = this.#engine.sizeBytes() >= CHECK_ASIDE_BYTES_MIN;
-      if (options.readsEarly && isLarge) {
+      if (options.readsEarly && isWorthReadingEarly(found)) {
+        this.#engine = new SqliteEngine(found, options.collections);
         this.#checked = this.#checkAside(found);
       } else {
         checkStructure(found.database, found.path);
-        this.#file = this.#take(found);
+        this.#file = found.take();
+        this.#engine = new SqliteEngine(this.#file, options.collections);
         this.#checked = Promise.resolve();
+        this.#watchRoom();
       }
     } catch (error) {
       found.release();
@@ -316,6 +317,11 @@ const PART = 1000;
 
 /** The check of a smaller file takes less than the start of a thread for it. */
 const CHECK_ASIDE_BYTES_MIN = 16 * 1024 * 1024;
+
+/** One that lacks a collection cannot be read as a whole before it is taken. */
+function isWorthReadingEarly({ path, isComplete }: FoundDataFile): boolean {
+  return isComplete && bytesOf(path) >= CHECK_ASIDE_BYTES_MIN;
+}
 
 /** A pause in the writing after which there is time to tidy. */
 const IDLE_MS = 250;

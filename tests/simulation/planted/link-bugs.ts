@@ -77,7 +77,9 @@ export const linkBugs: readonly PlantedBug[] = [
               await link.assign(address, orders, signal);
               const [other] = [...addresses].filter((one) => one !== address);
               if (other === undefined || orders.run.length === 0) return;
-              await link.assign(other, { ...orders, stop: [], forget: [] }, signal);
+              // Without the word for which life of a worker they are, which is another one's there.
+              const { incarnation: _, ...rest } = orders;
+              await link.assign(other, { ...rest, stop: [], forget: [] }, signal);
             },
           }),
       };
