@@ -77,7 +77,9 @@ test('a disk that others have filled to the last byte takes no new task, and yet
   await using cluster = await FaultCluster.start({ dataOf });
   const { client } = cluster;
   const stopped = await cluster.submitRunning({ name: 'stopped' });
-  const crashing = await cluster.submitRunning({ name: 'crashing' });
+  // However often it is killed, it is back before the test gives it up.
+  const restart = { policy: 'always', delay: '1s', delayMax: '1s' } as const;
+  const crashing = await cluster.submitRunning({ name: 'crashing', restart });
   const log = join(directory, 'manager.db-wal');
   const reserveBytes = 2 ** 20;
   await eventually('the reserve is there', () => statSync(log).size > reserveBytes);

@@ -9,6 +9,9 @@ import { eventually } from './eventually.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 const UNSHARE = '/usr/bin/unshare';
+/** One that was killed first looks at what it has left, which takes long on a busy machine. */
+const ENGINE_START_MS = 60_000;
+
 const PROGRAMS = [UNSHARE, '/usr/sbin/dockerd', '/usr/bin/umount'];
 
 /** Why no engine of one's own can be run here; undefined where it can. */
@@ -69,11 +72,14 @@ export async function openPrivateEngine(
       const script = `ip link set lo up; exec dockerd ${flags} ${more} --iptables=false --ip-masq=false --storage-driver=vfs`;
       engine = spawn(UNSHARE, ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
       closeSync(log);
-      await eventually('the private engine answers', () =>
-        docker.ping().then(
-          () => true,
-          () => false,
-        ),
+      await eventually(
+        'the private engine answers',
+        () =>
+          docker.ping().then(
+            () => true,
+            () => false,
+          ),
+        ENGINE_START_MS,
       );
     },
     kill: () => end('SIGKILL'),

@@ -2,6 +2,7 @@ import { CubeError, messageOf } from '../../errors/cube-error.ts';
 
 /** SQLite's primary result codes that mean something to us (https://sqlite.org/rescode.html). */
 const SQLITE_OK = 0;
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
@@ -24,6 +25,8 @@ export function judgeTrouble(error: unknown): StorageTrouble {
       return 'full';
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    // Our statements never change: where one does not fit the tables, these are not what was made.
+    case SQLITE_ERROR:
       return 'damaged';
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

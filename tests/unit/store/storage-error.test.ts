@@ -19,6 +19,7 @@ describe('an error met by the store', () => {
     ['damage', sqliteError(11), 'storage-damaged'],
     ['damage of an index', sqliteError(11 + (3 << 8)), 'storage-damaged'],
     ['no database', sqliteError(26), 'storage-damaged'],
+    ['tables that are not as they were made', sqliteError(1), 'storage-damaged'],
     ['a lock', sqliteError(5), 'storage-locked'],
     ['a failed flush', sqliteError(10 + (4 << 8)), 'storage-failed'],
     ['a disk that became read-only', sqliteError(8), 'storage-failed'],
