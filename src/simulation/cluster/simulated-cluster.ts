@@ -82,6 +82,8 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly streams: ReportStreams;
   readonly managerDisk: SimulatedDisk;
   readonly managerStore: MemoryStore;
+  /** All that ever ran. */
+  readonly #processes: { stop(): Promise<void> }[] = [];
   readonly machines = new Map<string, SimulatedMachine>();
   readonly #options: SimulatedClusterOptions;
   readonly #seed: number;
@@ -144,6 +146,7 @@ export class SimulatedCluster implements AsyncDisposable {
       ...options,
       scheduler: patched(patches.scheduler, options?.scheduler ?? createScheduler('epvm')),
     });
+    this.#processes.push(manager);
     this.#manager = manager;
     try {
       await manager.start();
@@ -254,6 +257,7 @@ export class SimulatedCluster implements AsyncDisposable {
       ...this.#options.worker,
     });
     machine.worker = worker;
+    this.#processes.push(worker);
     try {
       await worker.start();
     } catch (error) {
@@ -322,6 +326,9 @@ export class SimulatedCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#managerLife.end();
     for (const { life } of this.machines.values()) life.end();
+    // Nothing comes of it any more, but that they let go of their signals: Node keeps whoever
+    // listens to a signal that never aborts, and with that all of this cluster.
+    for (const process of this.#processes) void process.stop();
   }
 
   #machine(name: string): SimulatedMachine {
