@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { nodeFactsSchema, nodeStatsSchema, runtimeFactSchema } from '../node/node.ts';
 import { taskIdSchema } from '../task/name.ts';
 import { publishedPortSchema } from '../task/port.ts';
-import { taskSpecSchema } from '../task/task-spec.ts';
+import { runtimeNames, taskSpecSchema } from '../task/task-spec.ts';
 import {
   exitCodeSchema,
   healthStates,
@@ -61,6 +61,15 @@ const forgetOrderSchema = attemptKeySchema.extend({
 
 export type ForgetOrder = Readonly<z.output<typeof forgetOrderSchema>>;
 
+const stopOrderSchema = attemptKeySchema.extend({
+  runtime: z
+    .enum(runtimeNames)
+    .optional()
+    .describe('Where it runs, if it runs: a worker that has lost its records looks there.'),
+});
+
+export type StopOrder = Readonly<z.output<typeof stopOrderSchema>>;
+
 /** Everything the manager wants to change on one worker, in one request: POST /assignments. */
 export const assignmentsSchema = z
   .object({
@@ -75,7 +84,7 @@ export const assignmentsSchema = z
         'As in the list of the worker that these rest on; those for an earlier one are refused.',
       ),
     run: z.array(runOrderSchema).max(1000),
-    stop: z.array(attemptKeySchema).max(1000).describe('Attempts that must not run any more.'),
+    stop: z.array(stopOrderSchema).max(1000).describe('Attempts that must not run any more.'),
     forget: z
       .array(forgetOrderSchema)
       .max(1000)

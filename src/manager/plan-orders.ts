@@ -102,7 +102,7 @@ function planCurrent(task: Task, attempts: readonly HeldAttempt[], orders: Order
     const isMissing = attempt === undefined && task.status.state === 'scheduled';
     if (isMissing || attempt?.phase === 'orphan') orders.run.push({ ...key, spec: task.spec });
   } else if (attempt?.stopOrdered !== true && attempt?.phase !== 'ended') {
-    orders.stop.push(key);
+    orders.stop.push({ ...key, runtime: task.spec.runtime });
   }
 }
 
@@ -119,7 +119,9 @@ function planHeld(
   // anonymous volumes; until then the older one is only stopped.
   const isNeededBySuccessor = isHere && task.status.state === 'scheduled';
   if (isCurrent || isNeededBySuccessor) {
-    if (!attempt.stopOrdered && attempt.phase !== 'ended') orders.stop.push(key);
+    if (!attempt.stopOrdered && attempt.phase !== 'ended') {
+      orders.stop.push({ ...key, runtime: task.spec.runtime });
+    }
   } else {
     // Only a task that is gone takes what it has written with it, never one that has moved.
     orders.forget.push(task === undefined ? { ...key, dropVolumes: true } : key);

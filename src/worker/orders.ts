@@ -7,6 +7,7 @@ import {
   type Observation,
   PROTOCOL_VERSION,
   type RunOrder,
+  type StopOrder,
 } from '../link/protocol.ts';
 import { type AttemptRecord, STANDALONE } from '../store/attempt-repository.ts';
 import type { RuntimeName, TaskSpec } from '../task/task-spec.ts';
@@ -18,6 +19,7 @@ export interface OrderContext {
   readonly now: string;
   /** What the identity file says; binds even where the store was lost. */
   readonly known: KnownReign;
+  readonly hasRuntime: (name: RuntimeName) => boolean;
   /** Instances of this worker without a record: attempt by attempt, and where each one is. */
   readonly findOrphans: (taskId: string) => readonly Orphan[];
 }
@@ -161,9 +163,9 @@ class Orders {
     this.#draft.put({ ...record, spec: order.spec, cluster: this.#cluster, observation });
   }
 
-  stop(key: AttemptKey): void {
+  stop(key: StopOrder): void {
     const record = this.#draft.find(key);
-    if (record === undefined) this.#fence(key, 'stopped');
+    if (record === undefined) this.#fence(key, 'stopped', key.runtime);
     else if (record.desired === 'running' && record.cluster !== STANDALONE) {
       this.#draft.put({ ...record, desired: 'stopped' });
     }
@@ -193,7 +195,7 @@ class Orders {
   }
 
   /** A record of an attempt that must not run, though nothing more is known of it here. */
-  #fence(key: AttemptKey, desired: 'stopped' | 'forgotten'): void {
+  #fence(key: AttemptKey, desired: 'stopped' | 'forgotten', place?: RuntimeName): void {
     const orphan = this.#context.findOrphans(key.taskId).find((one) => one.attempt === key.attempt);
     const record = {
       taskId: key.taskId,
@@ -208,6 +210,11 @@ class Orders {
     }
     // A newer attempt is fence enough. The order has come late, and nobody waits for its outcome.
     if (this.#draft.ofTask(key.taskId).some(({ attempt }) => attempt > key.attempt)) return;
+    if (place !== undefined && this.#context.hasRuntime(place)) {
+      // It may run all the same, where nobody has been able to look yet: the runtime is asked.
+      this.#draft.put({ ...record, runtime: place, observation: preparing(key) });
+      return;
+    }
     const isGone = desired === 'forgotten';
     this.#draft.put({
       ...record,

@@ -17,6 +17,7 @@ import type { NodeFacts, NodeStats } from '../node/node.ts';
 import { STANDALONE } from '../store/attempt-repository.ts';
 import type { Submission, Submitted } from '../task/submission.ts';
 import type { Task } from '../task/task.ts';
+import type { RuntimeName } from '../task/task-spec.ts';
 import { attemptLogs } from './attempt-logs.ts';
 import { openAttemptSession } from './attempt-session.ts';
 import { type KnownReign, takeOrders, takeReign } from './orders.ts';
@@ -125,9 +126,10 @@ export class Worker {
   async assign(assignments: Assignments): Promise<void> {
     const { incarnation = this.#incarnation } = assignments;
     if (incarnation !== this.#incarnation) throw staleOrdersError();
-    const { book, findOrphans, traces } = this.#serving();
+    const { book, findOrphans, findWatcher, traces } = this.#serving();
     const { identity, clock } = this.#options;
-    const context = { now: timestamp(clock), known: identity, findOrphans };
+    const hasRuntime = (name: RuntimeName) => findWatcher(name) !== undefined;
+    const context = { now: timestamp(clock), known: identity, hasRuntime, findOrphans };
     const { shortage } = book;
     // What ends is recorded on the last room of a disk too, but nothing new begins there.
     const taken = shortage === undefined ? assignments : { ...assignments, run: [] };

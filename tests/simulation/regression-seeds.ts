@@ -17,4 +17,5 @@ export const regressionSeeds: readonly RegressionSeed[] = [
   { seed: 700000998, bug: 'a late order for an older attempt left a record of it for good' },
   { seed: 710000391, bug: 'a repeated order restarted what had ended before records were lost' },
   { seed: 99, bug: 'a restart was refused for a stop that was not yet durable' },
+  { seed: 750000041, bug: 'what a worker without records could not look for was told as ended' },
 ];

@@ -220,6 +220,24 @@ describe('a stop', () => {
     expect(harness.running()).toEqual([]);
   });
 
+  test('of an attempt that is not known is confirmed only when its runtime has been asked', async () => {
+    const harness = new WorkerHarness();
+    const first = await harness.boot();
+    await first.assign(orders({ run: [key(1)] }));
+    await harness.settle();
+    harness.crash();
+    harness.world.setOutage(WORKER, 'It is away.');
+    const second = await harness.boot({ store: new MemoryStore() });
+    const reader = new StreamReader(second);
+    await second.assign(orders({ stop: [{ ...key(1), runtime: 'process' }] }));
+    await harness.advance(20_000);
+    expect(reader.reports.some(({ observation }) => observation.phase === 'ended')).toBe(false);
+    harness.world.setOutage(WORKER);
+    await harness.advance(20_000);
+    expect(harness.running()).toEqual([]);
+    expect(reader.reports.at(-1)?.observation).toMatchObject({ ...key(1), phase: 'ended' });
+  });
+
   test('ends a start that is under way, and leaves nothing of it', async () => {
     const policy = () => ({ startMs: 60_000, progress: 'pulling server' });
     const harness = new WorkerHarness({ policy });
