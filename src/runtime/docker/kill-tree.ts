@@ -4,19 +4,21 @@ import { readdir, readFile } from 'node:fs/promises';
 const PROCESS_COUNT_MAX = 1000;
 
 /**
- * Kills a process and all that descend from it, as far as they belong to the container: what its
- * number may have passed to meanwhile is never touched. Where the engine runs on another machine,
+ * Kills a process and all that descend from it or are of its session, as far as they belong to the
+ * container: what its number may have passed to meanwhile is never touched. A command leads a
+ * session of its own, by which those are found whose parent is gone already. Where the engine runs on another machine,
  * or in a virtual one, no process fits and nothing is done.
  *
  * @returns how many were killed.
  */
 export async function killTree(pid: number, containerId: string): Promise<number> {
-  const tree: number[] = [];
-  const pending = [pid];
+  if (pid <= 1) return 0;
+  const tree = new Set<number>();
+  const pending = [pid, ...(await sessionOf(pid))];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (tree.length >= PROCESS_COUNT_MAX) break;
-    if (next <= 1 || !(await isInContainer(next, containerId))) continue;
-    tree.push(next);
+    if (tree.size >= PROCESS_COUNT_MAX) break;
+    if (next <= 1 || tree.has(next) || !(await isInContainer(next, containerId))) continue;
+    tree.add(next);
     pending.push(...(await childrenOf(next)));
   }
   let killedCount = 0;
@@ -33,6 +35,19 @@ export async function killTree(pid: number, containerId: string): Promise<number
 
 async function isInContainer(pid: number, containerId: string): Promise<boolean> {
   return (await read(`/proc/${pid}/cgroup`)).includes(containerId);
+}
+
+async function sessionOf(leader: number): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const members = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await read(`/proc/${pid}/stat`);
+      // Behind the name, which may hold anything: state, parent, group, session.
+      const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(session) === leader ? [Number(pid)] : [];
+    }),
+  );
+  return members.flat();
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
