@@ -19,8 +19,9 @@ const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const DATE_AND_TIME = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 /**
- * Reads a moment as people write it: a revision (`1234`), `10 minutes ago`, `1h30m ago` or
- * only `1h30m`, `03:00` (the latest one, in local time), `2030-01-31 03:00` (local unless it says otherwise), `now`.
+ * Reads a moment as people write it: a revision (`1234`), `10 minutes ago`, `1h30m ago` or only
+ * `1h30m`, `03:00` (the latest one, in local time), `2030-01-31 03:00` (local unless it says
+ * otherwise), `now`.
  *
  * @param flag What was given, for the message: `--at`.
  * @throws CubeError `configuration`.

@@ -40,9 +40,9 @@ const GROUP_EVENTS_MAX = 5000;
 /**
  * The one door through which the manager's state changes: validate, make durable, apply, publish.
  *
- * A proposal sees the state as it will be when everything staged before it is durable, so that proposals
- * which meet during a flush do not contradict each other. Proposals that wait share the next flush.
- * When a flush fails, everything staged by then fails with it, since it may rest on what is lost.
+ * A proposal sees the state as it will be when everything staged before it is durable, so that
+ * proposals which meet during a flush do not contradict each other. Proposals that wait share the
+ * next flush. When a flush fails, everything staged by then fails with it, since it may rest on what is lost.
  */
 export class Committer {
   readonly #options: CommitterOptions;

@@ -86,6 +86,16 @@ function endTests(bench: () => SessionBench): void {
     expect(await bench().isRunning()).toBe(true);
   });
 
+  test('an abort also kills what the command has left to itself', async () => {
+    const mark = `4${Math.floor(Math.random() * 1e8)}`;
+    const session = bench().open(['sh', '-c', `(sleep ${mark} &); echo ready; cat`]);
+    await session.until('ready');
+    await eventually('its process', async () => (await countProcesses(mark)) === 1);
+    session.abort();
+    await expect(session.rest()).rejects.toThrow('enough');
+    await eventually('its end', async () => (await countProcesses(mark)) === 0);
+  });
+
   test('are over when the task is', async () => {
     const session = bench().open(['sh', '-c', 'echo ready; sleep 3600']);
     await session.until('ready');

@@ -12,7 +12,7 @@ import {
   toControlGroupMounts,
 } from '../../src/runtime/process/control-group-mounts.ts';
 import { LOST_MARK } from '../../src/runtime/process/output-rotation.ts';
-import { parseProcessStat, TICKS_PER_SECOND } from '../../src/runtime/process/process-identity.ts';
+import { parseProcessStat, TICKS_PER_SECOND } from '../../src/runtime/process-identity.ts';
 import { canCollapseFiles } from '../support/can-collapse-files.ts';
 import { eventually } from '../support/eventually.ts';
 import { modesBelow } from '../support/modes-below.ts';

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ExecInspectInfo } from 'dockerode';
 import { CubeError } from '../../errors/cube-error.ts';
 import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -16,9 +17,12 @@ const OUTPUT_BYTES_MAX = 4096;
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
 
-/** The end of the output comes a little before the end of the command. */
-const END_WAIT_MS = 20;
-const END_TRIES = 50;
+/**
+ * An engine hears a little later than whoever reads its output that a command has begun, and that
+ * it has ended.
+ */
+const FACTS_WAIT_MS = 20;
+const FACTS_TRIES = 50;
 
 /** Runs commands inside containers. */
 export class ContainerExecution {
@@ -99,28 +103,44 @@ export class ContainerExecution {
 
   /** How a command ended, whose output has ended. */
   async exitCode(id: string, signal: AbortSignal): Promise<number> {
-    for (let tries = 0; tries < END_TRIES; tries += 1) {
+    return await this.#ask(id, {
+      what: 'tell how a command ended',
+      signal,
+      find: ({ Running, ExitCode }) => (Running ? undefined : (ExitCode ?? undefined)),
+    });
+  }
+
+  /** The process of a command, as this machine numbers it; 0 when it never began. */
+  async pid(id: string, signal: AbortSignal): Promise<number> {
+    return await this.#ask(id, {
+      what: 'tell the process of a command',
+      signal,
+      find: ({ Running, Pid }) => (Running && Pid === 0 ? undefined : Pid),
+    });
+  }
+
+  /** Asks about a command until the engine knows, at most for a second. */
+  async #ask(id: string, question: Question): Promise<number> {
+    const { what, signal, find } = question;
+    for (let tries = 0; tries < FACTS_TRIES; tries += 1) {
       const facts = await this.#engine.call({
-        what: 'tell how a command ended',
+        what,
         signal,
         run: (docker, abortSignal) => docker.getExec(id).inspect({ abortSignal }),
       });
-      if (!facts.Running && typeof facts.ExitCode === 'number') return facts.ExitCode;
-      await sleep(this.#clock, END_WAIT_MS, signal);
+      const found = find(facts);
+      if (found !== undefined) return found;
+      await sleep(this.#clock, FACTS_WAIT_MS, signal);
     }
-    throw new CubeError('runtime-unavailable', 'Docker does not tell how a command ended.');
+    throw new CubeError('runtime-unavailable', `Docker does not ${what}.`);
   }
 
   /** An engine has no call that ends a command; on this machine its processes can be. */
   async kill({ key, containerId, execId }: Target): Promise<void> {
     if (execId === undefined || this.#engine.host.kind !== 'socket') return;
     try {
-      const { Pid } = await this.#engine.call({
-        what: 'tell the process of a command',
-        signal: this.#engine.closedSignal,
-        run: (docker, abortSignal) => docker.getExec(execId).inspect({ abortSignal }),
-      });
-      const killedCount = await killTree(Pid, containerId);
+      const pid = await this.pid(execId, this.#engine.closedSignal);
+      const killedCount = await killTree(pid, containerId);
       const fields = { ...keyOf(key), container: containerId, killedCount };
       this.#logger.debug(fields, 'A command was ended.');
     } catch (error) {
@@ -128,6 +148,14 @@ export class ContainerExecution {
       this.#logger.warn(fields, 'A command could not be ended.');
     }
   }
+}
+
+interface Question {
+  /** What the engine is to do, as in an error: `tell how a command ended`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** Undefined where the engine does not know yet. */
+  readonly find: (facts: ExecInspectInfo) => number | undefined;
 }
 
 function keyOf({ taskId, attempt }: InstanceKey): InstanceKey {

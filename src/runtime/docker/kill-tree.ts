@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { readAllProcesses } from '../process-identity.ts';
 
 /** So many processes of one command are looked for. */
 const PROCESS_COUNT_MAX = 1000;
@@ -6,15 +7,16 @@ const PROCESS_COUNT_MAX = 1000;
 /**
  * Kills a process and all that descend from it or are of its session, as far as they belong to the
  * container: what its number may have passed to meanwhile is never touched. A command leads a
- * session of its own, by which those are found whose parent is gone already. Where the engine runs on another machine,
- * or in a virtual one, no process fits and nothing is done.
+ * session of its own, by which those are found whose parent is gone already. Where the engine runs
+ * on another machine, or in a virtual one, no process fits and nothing is done.
  *
  * @returns how many were killed.
  */
 export async function killTree(pid: number, containerId: string): Promise<number> {
   if (pid <= 1) return 0;
   const tree = new Set<number>();
-  const pending = [pid, ...(await sessionOf(pid))];
+  const members = (await readAllProcesses()).filter(({ sessionId }) => sessionId === pid);
+  const pending = [pid, ...members.map((one) => one.pid)];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (tree.size >= PROCESS_COUNT_MAX) break;
     if (next <= 1 || tree.has(next) || !(await isInContainer(next, containerId))) continue;
@@ -35,19 +37,6 @@ export async function killTree(pid: number, containerId: string): Promise<number
 
 async function isInContainer(pid: number, containerId: string): Promise<boolean> {
   return (await read(`/proc/${pid}/cgroup`)).includes(containerId);
-}
-
-async function sessionOf(leader: number): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const members = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await read(`/proc/${pid}/stat`);
-      // Behind the name, which may hold anything: state, parent, group, session.
-      const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(session) === leader ? [Number(pid)] : [];
-    }),
-  );
-  return members.flat();
 }
 
 async function childrenOf(pid: number): Promise<number[]> {

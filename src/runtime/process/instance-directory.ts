@@ -7,6 +7,7 @@ import type { Random } from '../../lib/random.ts';
 import { publishedPortSchema } from '../../task/port.ts';
 import { exitCodeSchema, reasonSchema, timestampSchema } from '../../task/task-status.ts';
 import { instanceName } from '../event-feed.ts';
+import { type ProcessIdentity, parseProcessStat } from '../process-identity.ts';
 import type { InstanceKey } from '../runtime.ts';
 import {
   findText,
@@ -18,7 +19,6 @@ import {
   writeDurablyOnce,
   writeNewDurably,
 } from './durable-file.ts';
-import { type ProcessIdentity, parseProcessStat } from './process-identity.ts';
 import type { ProcessUser } from './process-user.ts';
 import { removeTree } from './remove-tree.ts';
 

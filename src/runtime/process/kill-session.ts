@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../lib/clock.ts';
+import { readAllProcesses } from '../process-identity.ts';
 import { sendSignal } from './marked-processes.ts';
-import { readAllProcesses } from './process-identity.ts';
 
 /** What is killed may start others between two looks; after so many it is left to the task's end. */
 const LOOK_COUNT_MAX = 50;

@@ -1,8 +1,8 @@
 import { CubeError, messageOf } from '../../errors/cube-error.ts';
+import { readBootId } from '../process-identity.ts';
 import { ControlGroups } from './control-group.ts';
 import { type ControlGroupMount, findControlGroupMounts } from './control-group-mounts.ts';
 import { openWorkerDirectory } from './instance-directory.ts';
-import { readBootId } from './process-identity.ts';
 import type { CompiledProcessOptions } from './process-options.ts';
 import { type ProcessUser, resolveProcessUser } from './process-user.ts';
 import { openWorkRoot } from './work-root.ts';

@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../../lib/clock.ts';
 import type { Reason } from '../../task/reason.ts';
 import type { ExitCode } from '../../task/task-status.ts';
 import { exitedReason, outOfMemoryReason } from '../ended-reason.ts';
+import { findLiving, type ProcessStat, readBootTimeMs } from '../process-identity.ts';
 import type { InstanceStatus } from '../runtime.ts';
 import { countMemoryKills, killControlGroups, removeControlGroups } from './control-group.ts';
 import { isMissing } from './durable-file.ts';
@@ -13,7 +14,6 @@ import type {
   RecordedProcess,
 } from './instance-directory.ts';
 import { killMarkedProcesses, sendSignal } from './marked-processes.ts';
-import { findLiving, type ProcessStat, readBootTimeMs } from './process-identity.ts';
 import { SHIM_MARK } from './shim.ts';
 
 /** How long all processes of an instance may take to die of SIGKILL. */

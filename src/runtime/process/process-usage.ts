@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { readAllProcesses, TICKS_PER_SECOND } from '../process-identity.ts';
 import type { InstanceKey, InstanceUsage } from '../runtime.ts';
 import { readControlGroupUsage } from './control-group.ts';
-import { readAllProcesses, TICKS_PER_SECOND } from './process-identity.ts';
 import type { ObservedInstance } from './process-instance.ts';
 
 interface Sample {

@@ -9,9 +9,9 @@ import { findSocket } from '../../../src/runtime/port-holder.ts';
 import { toLimitFiles } from '../../../src/runtime/process/control-group.ts';
 import { toControlGroupMounts } from '../../../src/runtime/process/control-group-mounts.ts';
 import { parseInstanceName } from '../../../src/runtime/process/instance-directory.ts';
-import { parseProcessStat } from '../../../src/runtime/process/process-identity.ts';
 import { assertProgramExists } from '../../../src/runtime/process/program-lookup.ts';
 import { toEnvironmentScript } from '../../../src/runtime/process/shim.ts';
+import { parseProcessStat } from '../../../src/runtime/process-identity.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 describe('a line of /proc/PID/stat', () => {
