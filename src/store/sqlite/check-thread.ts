@@ -1,31 +1,17 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import { assert } from '../../lib/assert.ts';
+import { workerData } from 'node:worker_threads';
 import { checkStructure } from './database.ts';
 import { openForReading } from './inspect-data-file.ts';
-import { toStorageError } from './storage-error.ts';
-import type { StoreFault } from './store-message.ts';
-
-/** Without a fault, the structure of the file is whole. */
-export interface CheckThreadMessage {
-  readonly fault?: StoreFault;
-}
+import { tellFault } from './thread-verdict.ts';
 
 /** Looks at every page of a large data file, which takes as long as reading it does. */
-function main(path: string): void {
-  assert(parentPort !== null, 'a structure is checked in a thread of its own');
-  let message: CheckThreadMessage = {};
+function check(path: string): void {
+  const database = openForReading(path);
   try {
-    const database = openForReading(path);
-    try {
-      checkStructure(database, path);
-    } finally {
-      database.close();
-    }
-  } catch (error) {
-    const { code, message: text, hint } = toStorageError(error, 'check', path);
-    message = { fault: { code, message: text, hint, isFatal: true } };
+    checkStructure(database, path);
+  } finally {
+    database.close();
   }
-  parentPort.postMessage(message);
 }
 
-main(workerData);
+const path: string = workerData;
+await tellFault(() => check(path), { what: 'check', path, isFatal: true });

@@ -1,14 +1,13 @@
 import { createReadStream, realpathSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { CubeError } from '../../errors/cube-error.ts';
 import { systemClock, timestamp } from '../../lib/clock.ts';
 import type { StoreCopy } from '../store.ts';
 import type { FreshCopy } from './backup-file.ts';
-import type { BackupThreadMessage } from './backup-thread.ts';
 import { makeDraftPath } from './data-file.ts';
 import { RESERVE_BYTES_MAX } from './log-reserve.ts';
 import { toCubeError } from './thread-link.ts';
+import { runFaultThread } from './thread-verdict.ts';
 
 const THREAD_URL = new URL(
   import.meta.url.endsWith('.ts') ? './backup-thread.ts' : './backup-thread.js',
@@ -69,15 +68,6 @@ function toMebibytes(bytes: number): string {
 }
 
 async function seal(copy: FreshCopy): Promise<void> {
-  const thread = new Worker(THREAD_URL, {
-    name: 'cube-backup',
-    workerData: copy,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  });
-  const { fault } = await new Promise<BackupThreadMessage>((resolve, reject) => {
-    thread.once('message', resolve);
-    thread.once('error', reject);
-    thread.once('exit', () => reject(new Error('Broken belief: a copy is sealed or refused')));
-  });
+  const fault = await runFaultThread(THREAD_URL, { name: 'cube-backup', data: copy });
   if (fault !== undefined) throw toCubeError(fault);
 }
