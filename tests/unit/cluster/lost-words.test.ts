@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { WorkerLink } from '../../../src/manager/worker-link.ts';
 import {
   SimulatedCluster,
   type SimulatedClusterOptions,
@@ -28,6 +29,33 @@ describe('an order that is lost on its way', () => {
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'scheduled', node: 'n1' } });
     cluster.reconnect('n1');
     await cluster.clock.advance(8000);
+    expect(await cluster.task(id)).toMatchObject({ status: { state: 'running', attempt: 1 } });
+  });
+});
+
+describe('an order that was for an earlier life of its worker', () => {
+  it('has the list of the worker read again, and is then given anew', async () => {
+    let listCount = 0;
+    let isRefused = false;
+    const link = (real: WorkerLink): WorkerLink => ({
+      ...real,
+      list: (...args) => {
+        listCount += 1;
+        return real.list(...args);
+      },
+      assign: (address, assignments, signal) => {
+        if (isRefused || assignments.run.length === 0) {
+          return real.assign(address, assignments, signal);
+        }
+        isRefused = true;
+        return real.assign(address, { ...assignments, incarnation: 'an earlier one' }, signal);
+      },
+    });
+    await using cluster = await start(['n1'], { patches: { link } });
+    const before = listCount;
+    const { id } = await cluster.submit(server);
+    await cluster.clock.advance(1000);
+    expect(listCount).toBeGreaterThan(before);
     expect(await cluster.task(id)).toMatchObject({ status: { state: 'running', attempt: 1 } });
   });
 });
