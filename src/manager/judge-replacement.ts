@@ -36,7 +36,7 @@ export function restartDrafts(task: Task, { requestId }: RestartRequest): readon
     correlationId: requestId,
     actor: 'user',
   };
-  if (isPlaced(task)) return replacementDrafts(task, BY_USER, origin);
+  if (isPlaced(task)) return replacementDrafts(task, { reason: BY_USER, asked: true }, origin);
   if (status.state === 'pending') return [];
   const isDue = status.restartDelayMs === 0;
   if (isDue) return [];
@@ -60,31 +60,45 @@ export function drainDrafts(task: Task, node: string): readonly EventDraft[] {
     code: 'node-drained',
     message: `Node ${node} is drained, so it moves.`,
   };
-  return replacementDrafts(task, reason, {
-    cause: `draining of ${node}`,
-    correlationId: `${task.id}/${task.status.attempt}`,
-    actor: 'manager',
-  });
+  return replacementDrafts(
+    task,
+    { reason },
+    {
+      cause: `draining of ${node}`,
+      correlationId: `${task.id}/${task.status.attempt}`,
+      actor: 'manager',
+    },
+  );
 }
 
 function replacementDrafts(
   task: Task,
-  reason: Reason,
+  why: { readonly reason: Reason; readonly asked?: true },
   origin: Pick<EventDraft, 'cause' | 'correlationId' | 'actor'>,
 ): readonly EventDraft[] {
   const { attempt, node, replacing } = task.status;
-  if (node === undefined || replacing?.attempt === attempt) return [];
+  if (node === undefined) return [];
+  const before = replacing?.attempt === attempt ? replacing : undefined;
+  // What was asked for is held to; a move that a user asks for as well stays a move.
+  if (before !== undefined && (isAsked(before) || why.asked !== true)) return [];
   return [
     {
       type: 'task-restart-requested',
       taskId: task.id,
       attempt,
       node,
-      status: { replacing: { attempt, node, reason } },
-      reason,
+      status: { replacing: { attempt, node, ...why, ...before } },
+      reason: why.reason,
       ...origin,
     },
   ];
+}
+
+type Replacing = NonNullable<TaskStatus['replacing']>;
+
+/** Whether a user wants the next attempt; events of 0.1.0 say it by their reason alone. */
+function isAsked({ asked, reason }: Replacing): boolean {
+  return asked === true || reason.code === BY_USER.code;
 }
 
 /** Whether the attempt that runs now is the one for which another had to give its place. */
@@ -99,7 +113,7 @@ export function hasReplaced({ replacing, attempt }: TaskStatus): boolean {
 export function isDisplaced({ status }: Task, ended: Ended): boolean {
   const { replacing, attempt } = status;
   if (replacing?.attempt !== attempt) return false;
-  return replacing.reason.code === 'restarted-by-user' || ended.reason.code !== 'exited';
+  return isAsked(replacing) || ended.reason.code !== 'exited';
 }
 
 /** The task as it waits for the node of its next attempt. */

@@ -56,6 +56,10 @@ export const taskStatusSchema = z
         attempt: z.int().min(1).describe('The attempt that is to end.'),
         node: z.string().describe('Where it is.'),
         reason: reasonSchema,
+        asked: z
+          .boolean()
+          .optional()
+          .describe('Whether a user wants the next attempt, however this one ends.'),
       })
       .optional()
       .describe('An attempt that gives its place to the next one; there until that one runs.'),

@@ -50,7 +50,9 @@ describe('a cluster under random faults', () => {
 
   it('has met every kind of fault and request often', () => {
     const counts = new Map([...totals.faults, ...totals.requests]);
-    const kinds = [...faultKinds, 'submitted', 'stopped', 'listed', 'refused', 'followed'];
+    const asked = ['submitted', 'stopped', 'listed', 'refused', 'followed'];
+    const steered = ['restarted', 'drained', 'resumed', 'labelled'];
+    const kinds = [...faultKinds, ...asked, ...steered];
     // The seeds share their faults among all kinds, so that each kind more leaves fewer of the others.
     expect(kinds.filter((kind) => (counts.get(kind) ?? 0) < 10)).toEqual([]);
   });

@@ -23,6 +23,18 @@ async function submitAll(cluster: SimulatedCluster, specs: readonly TaskSpecInpu
   return ids;
 }
 
+/** A job of 20 seconds that a drain has move from n1 to n2, of which n1 cannot hear. */
+async function drainOutOfReach(cluster: SimulatedCluster): Promise<string> {
+  const [id = ''] = await submitAll(cluster, [{ name: 'job', command: 'sleep', args: ['20'] }]);
+  cluster.addMachine('n2');
+  await cluster.startWorker('n2');
+  await cluster.clock.advance(2000);
+  cluster.cutOff('n1');
+  await cluster.manager.drainNode('n1', REQUEST);
+  await cluster.clock.advance(500);
+  return id;
+}
+
 async function typesOf(cluster: SimulatedCluster, id: string): Promise<readonly string[]> {
   return (await cluster.manager.taskEvents(id)).map(({ type }) => type);
 }
@@ -172,18 +184,31 @@ describe('a node that is drained', () => {
 
   it('does not start again what ended of its own accord as it was asked to move', async () => {
     await using cluster = await startCluster(['n1']);
-    const [id = ''] = await submitAll(cluster, [{ name: 'job', command: 'sleep', args: ['20'] }]);
-    cluster.addMachine('n2');
-    await cluster.startWorker('n2');
-    await cluster.clock.advance(2000);
-    cluster.cutOff('n1');
-    await cluster.manager.drainNode('n1', REQUEST);
-    await cluster.clock.advance(500);
+    const id = await drainOutOfReach(cluster);
     expect((await cluster.task(id)).status.replacing).toMatchObject({ attempt: 1 });
     await cluster.clock.advance(10_000);
     cluster.reconnect('n1');
     await cluster.clock.advance(30_000);
     expect((await cluster.task(id)).status.state).toBe('completed');
+  });
+
+  it('starts again what ended of its own accord when a user wanted that as well', async () => {
+    await using cluster = await startCluster(['n1']);
+    const id = await drainOutOfReach(cluster);
+    await cluster.manager.restartTask(id, REQUEST);
+    const again = await cluster.manager.restartTask(id, REQUEST);
+    // It is a move all the same: the next one leaves the node when this one runs elsewhere.
+    expect(again.task.status.replacing).toMatchObject({
+      attempt: 1,
+      reason: { code: 'node-drained' },
+      asked: true,
+    });
+    await cluster.clock.advance(10_000);
+    cluster.reconnect('n1');
+    await cluster.clock.advance(30_000);
+    expect((await cluster.task(id)).status).toMatchObject({ attempt: 2, node: 'n2' });
+    const requests = (await typesOf(cluster, id)).filter((type) => /restart-requested/.test(type));
+    expect(requests).toHaveLength(2);
   });
 
   it('is not there: said by its name', async () => {
