@@ -1,6 +1,7 @@
 import type { CubeError } from '../errors/cube-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { returnMemory } from '../lib/return-memory.ts';
 import { watchEventLoop } from '../lib/watch-event-loop.ts';
 import type { CliIo } from './cli-io.ts';
 
@@ -16,6 +17,9 @@ export interface Daemon {
 export interface DaemonHooks {
   readonly onFatal: (error: CubeError) => void;
 }
+
+/** How long after the greeting what the start has grown is given back, in milliseconds. */
+const RETURN_AFTER_MS = 2000;
 
 /** The first clock reading that a machine of today can have. */
 const PLAUSIBLE_TIME = Date.parse('2020-01-01T00:00:00Z');
@@ -40,8 +44,10 @@ export async function runDaemon(
   const daemon = await start({ onFatal: ending.resolve });
   if (interrupt.signal.aborted) ending.resolve(undefined);
   using _watch = watchEventLoop({ clock: systemClock, logger: daemon.logger });
+  const returning = systemClock.setTimer(RETURN_AFTER_MS, returnMemory);
   await io.stdout.write(daemon.greeting);
   const fatal = await ending.promise;
+  returning.cancel();
   if (fatal === undefined) await io.stderr.write('\nStopping … (again: at once)\n');
   const farewell = await daemon.stop();
   if (fatal !== undefined) throw fatal;

@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { assert, assertNever } from '../../lib/assert.ts';
 import { systemClock, type Timer } from '../../lib/clock.ts';
+import { returnMemory } from '../../lib/return-memory.ts';
 import { checkAside } from './check-aside.ts';
 import { type DataFile, FoundDataFile } from './data-file.ts';
 import { checkStructure } from './database.ts';
@@ -38,6 +39,7 @@ class StoreThread {
   #fault: StoreFault | undefined;
   #idleTimer: Timer | undefined;
   #commitCount = 0;
+  #hasRested = false;
   #roomTimer: Timer | undefined;
   /** Made at the first look, so that who opens a store only for a moment does not wait for it. */
   #reserve: LogReserve | undefined;
@@ -233,8 +235,15 @@ class StoreThread {
       this.#idleTimer = undefined;
       if (this.#fault !== undefined) return;
       if (seen !== this.#commitCount) this.#idleTimer = this.#armIdleTimer();
-      else this.#moveLog();
+      else this.#rest();
     });
+  }
+
+  #rest(): void {
+    this.#moveLog();
+    if (this.#hasRested) return;
+    this.#hasRested = true;
+    returnMemory();
   }
 
   #moveLog(): void {
