@@ -167,14 +167,22 @@ async function helpOf(argv) {
 
 async function commandPage() {
   const general = await helpOf([]);
-  const names = [...general.split('Commands:')[1].matchAll(/^ {2}([a-z]+)/gm)].map(
-    ([, name]) => name,
-  );
   const lines = [NOTE, '# Command line\n', `\`\`\`text\n${general}\n\`\`\`\n`];
-  for (const name of names.filter((one) => one !== 'help')) {
-    lines.push(`## cube ${name}\n`, `\`\`\`text\n${await helpOf([name])}\n\`\`\`\n`);
-  }
+  const add = async (argv) => {
+    const help = await helpOf(argv);
+    lines.push(`## cube ${argv.join(' ')}\n`, `\`\`\`text\n${help}\n\`\`\`\n`);
+    for (const name of commandsOf(help)) await add([...argv, name]);
+  };
+  for (const name of commandsOf(general)) await add([name]);
   return lines.join('\n');
+}
+
+/** The names in the list of commands that a help text has, if it has one. */
+function commandsOf(help) {
+  const [list = ''] = help.split('\nCommands:\n')[1]?.split('\n\n') ?? [];
+  return [...list.matchAll(/^ {2}([a-z]+)/gm)]
+    .map(([, name]) => name)
+    .filter((name) => name !== 'help');
 }
 
 const pages = {

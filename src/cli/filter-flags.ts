@@ -3,9 +3,16 @@ import { quoteText } from '../errors/describe-value.ts';
 import { suggest } from '../errors/suggest.ts';
 import { type TaskState, taskStates } from '../task/task-state.ts';
 
-/** The values of `--state`, each one state or several with commas between. */
-export function readStates(texts: readonly string[] | undefined): readonly TaskState[] | undefined {
-  return texts?.flatMap((text) => text.split(',')).map(parseState);
+/**
+ * The values of `--state`, each one state or several with commas between.
+ *
+ * @param wanted The states that make sense. Default: all.
+ */
+export function readStates(
+  texts: readonly string[] | undefined,
+  wanted: readonly TaskState[] = taskStates,
+): readonly TaskState[] | undefined {
+  return texts?.flatMap((text) => text.split(',')).map((text) => parseState(text, wanted));
 }
 
 /** The values of `--label`, each `key=value`. */
@@ -15,12 +22,13 @@ export function readLabels(
   return texts === undefined ? undefined : Object.fromEntries(texts.map(parseLabel));
 }
 
-function parseState(text: string): TaskState {
-  const state = taskStates.find((one) => one === text);
+function parseState(text: string, wanted: readonly TaskState[]): TaskState {
+  const state = wanted.find((one) => one === text);
   if (state !== undefined) return state;
-  const meant = suggest(text, taskStates);
-  throw new CubeError('configuration', `--state ${quoteText(text)} is not a state of tasks.`, {
-    hint: meant === undefined ? `Want one of ${taskStates.join(', ')}.` : `Did you mean ${meant}?`,
+  const meant = suggest(text, wanted);
+  const what = wanted === taskStates ? 'of tasks' : 'of tasks that have ended';
+  throw new CubeError('configuration', `--state ${quoteText(text)} is not a state ${what}.`, {
+    hint: meant === undefined ? `Want one of ${wanted.join(', ')}.` : `Did you mean ${meant}?`,
   });
 }
 

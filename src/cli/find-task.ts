@@ -23,6 +23,9 @@ export async function findTasks(
   word: string,
   call: PastOptions = {},
 ): Promise<readonly TaskReply[]> {
+  if (word === '') {
+    throw new CubeError('configuration', 'The task is "", which is no name and no id.');
+  }
   if (UUID.test(word)) return [await client.get(word.toLowerCase(), call)];
   const named = await Array.fromAsync(client.list({ name: word }, call));
   if (named.length > 0) {

@@ -14,6 +14,11 @@ export interface ManagerFlags {
 }
 
 export function addManagerOptions(command: Command): Command {
+  return addManagerAddress(command).option('--json', 'write JSON for programs');
+}
+
+/** As `addManagerOptions`, for what has no output of its own. */
+export function addManagerAddress(command: Command): Command {
   return command
     .addOption(
       once(
@@ -23,8 +28,7 @@ export function addManagerOptions(command: Command): Command {
     )
     .addOption(
       once('--token-file <file>', 'a file, readable by you alone, with the token (or CUBE_TOKEN)'),
-    )
-    .option('--json', 'write JSON for programs');
+    );
 }
 
 /** The manager that flags and variables name. */

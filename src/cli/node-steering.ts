@@ -57,7 +57,7 @@ export function defineSteering(node: Command, context: CommandContext): void {
     .argument('<label...>', 'key=value to set one, key- to take one away');
   addManagerOptions(label).action(
     async (name: string, words: readonly string[], flags: ManagerFlags) => {
-      const labels = Object.fromEntries(words.map(parseLabelChange));
+      const labels = parseLabelChanges(words);
       const client = await connect(io, flags);
       const changed = await client.label(name, labels);
       const list = Object.entries(changed.labels).map(([key, value]) => `${key}=${value}`);
@@ -66,8 +66,19 @@ export function defineSteering(node: Command, context: CommandContext): void {
   );
 }
 
-/** @throws CubeError `configuration`. */
-export function parseLabelChange(text: string): readonly [string, string | null] {
+/** @throws CubeError `configuration`, also for a label that is named twice. */
+export function parseLabelChanges(words: readonly string[]): Record<string, string | null> {
+  const labels = new Map<string, string | null>();
+  for (const [key, value] of words.map(parseLabelChange)) {
+    if (labels.has(key)) {
+      throw new CubeError('configuration', `The label ${quoteText(key)} is given twice.`);
+    }
+    labels.set(key, value);
+  }
+  return Object.fromEntries(labels);
+}
+
+function parseLabelChange(text: string): readonly [string, string | null] {
   const place = text.indexOf('=');
   if (place > 0) return [text.slice(0, place), text.slice(place + 1)];
   if (/^[^=]+-$/.test(text)) return [text.slice(0, -1), null];

@@ -49,6 +49,12 @@ function readSpan(text: string, nowMs: number): number | undefined {
   return spanMs === undefined ? undefined : nowMs - spanMs;
 }
 
+/** Whether there is such a day: to `Date` the 30th of February is the 2nd of March. */
+function isDay(text: string): boolean {
+  const time = Date.parse(`${text}T00:00Z`);
+  return Number.isFinite(time) && new Date(time).toISOString().startsWith(text);
+}
+
 function readTime(text: string, nowMs: number): number | undefined {
   const [, hours, minutes, seconds = '0'] = TIME_OF_DAY.exec(text) ?? [];
   if (hours !== undefined) {
@@ -58,7 +64,7 @@ function readTime(text: string, nowMs: number): number | undefined {
     if (time.getTime() > nowMs) time.setDate(time.getDate() - 1);
     return time.getTime();
   }
-  if (!DATE_AND_TIME.test(text)) return undefined;
+  if (!DATE_AND_TIME.test(text) || !isDay(text.slice(0, 10))) return undefined;
   // A date alone would be read as midnight in Greenwich.
   return Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T'));
 }

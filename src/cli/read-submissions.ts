@@ -69,7 +69,7 @@ async function readFile(path: string): Promise<Uint8Array> {
   }
 }
 
-const NO_FILE = 'To run a command: cube run --name job -- COMMAND';
+const NO_FILE = 'For a command instead of a file: --name job -- COMMAND';
 
 /** What is wrong with a file, and what to do, by the system's code. */
 const refusalByCode: Readonly<Record<string, readonly [string, string]>> = {

@@ -24,8 +24,8 @@ export async function readTasksToRun(
   const { files, flags, operands } = request;
   const isFromFlags = hasSpecFlags(flags, operands);
   if (files.length === 0 && !isFromFlags) {
-    throw new CubeError('invalid-input', 'There is nothing to run: neither a file nor flags.', {
-      hint: 'For example: cube run --name job -- sleep 600',
+    throw new CubeError('invalid-input', 'There is no task: neither a file nor flags.', {
+      hint: 'For example a file, web.json, or flags: --name job -- sleep 600',
     });
   }
   if (files.length > 0 && isFromFlags) {

@@ -83,11 +83,12 @@ export async function* openStream(
   options: StreamOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   using deadline = new Deadline(connection, request.signal);
+  let reader: ReturnType<NonNullable<FetchReply['body']>['getReader']> | undefined;
   try {
     const response = await send(connection, request, deadline.signal);
     options.onOpen?.();
     if (response.body === null) return;
-    const reader = response.body.getReader();
+    reader = response.body.getReader();
     while (true) {
       deadline.restart(options.idleMs);
       const { done, value } = await reader.read();
@@ -98,6 +99,8 @@ export async function* openStream(
   } catch (error) {
     throw deadline.explain(error);
   } finally {
+    // First, since Node tells nobody of an abort of what is here already and was not read.
+    reader?.cancel().catch(() => undefined);
     deadline.hangUp();
   }
 }

@@ -1,3 +1,4 @@
+import { isLabelKey, isLabelValue, LABEL_KEY_WANTED, LABEL_VALUE_WANTED } from '../node/label.ts';
 import { type SchedulerName, schedulerNames } from '../scheduler/scheduler.ts';
 import { type StoreKind, storeKinds } from '../store/store.ts';
 import { BYTES_WANTED, DURATION_WANTED, parseBytes, parseDurationMs } from '../task/quantity.ts';
@@ -143,11 +144,11 @@ export const nodeName: Setting<string> = {
 
 export const nodeLabel: Setting<readonly [string, string]> = {
   flag: '--label',
-  want: 'key=value, with a key of letters, digits, "-", "_", "." or "/" and a value of at most 63 characters',
+  want: `key=value, with ${LABEL_KEY_WANTED}, and ${LABEL_VALUE_WANTED}`,
   example: 'zone=eu',
   parse: (text) => {
-    const [, key, value] = /^([A-Za-z0-9][A-Za-z0-9_./-]{0,62})=(.{0,63})$/.exec(text) ?? [];
-    return key === undefined || value === undefined ? undefined : [key, value];
+    const [, key = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+    return isLabelKey(key) && isLabelValue(value) ? [key, value] : undefined;
   },
 };
 

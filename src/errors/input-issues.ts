@@ -73,10 +73,25 @@ const wordsOfType: Readonly<Record<string, string>> = {
 
 /** The schema's own words; for the few places that have none, the type. */
 function wantOf(issue: z.core.$ZodIssue): string {
-  if (issue.code !== 'invalid_type' || !issue.message.startsWith('Invalid input')) {
-    return issue.message;
+  const isMade = /^(?:Invalid input|Too (?:small|big))/.test(issue.message);
+  if (!isMade) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return wordsOfType[issue.expected] ?? issue.message;
+    case 'too_small':
+      return boundOf('at least', issue.minimum, issue.origin);
+    case 'too_big':
+      return boundOf('at most', issue.maximum, issue.origin);
+    default:
+      return issue.message;
   }
-  return wordsOfType[issue.expected] ?? issue.message;
+}
+
+const unitsOf: Readonly<Record<string, string>> = { array: 'item', string: 'character' };
+
+function boundOf(words: string, bound: number | bigint, origin: string): string {
+  const unit = unitsOf[origin];
+  return `${words} ${bound}${unit === undefined ? '' : ` ${unit}${bound === 1 ? '' : 's'}`}`;
 }
 
 function meantValue(issue: z.core.$ZodIssue, value: unknown): string {

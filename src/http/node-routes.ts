@@ -101,7 +101,7 @@ function steeringRoutes(service: ManagerService): readonly AnyRoute[] {
       body: labels,
       replies,
       handle: async ({ params: { name }, body, requestId }) => {
-        const changes = parseInput(labels.strict(), body(), 'The labels').labels;
+        const changes = parseInput(labels.strict(), body(), 'The change of labels').labels;
         return toNodeReply(await service.labelNode(name, changes, { requestId }));
       },
     }),

@@ -20,11 +20,14 @@ const COMMAND_LENGTH_MAX = 60_000;
 export const sessionRequestSchema = z
   .strictObject({
     command: z
-      .array(z.string().regex(/^[^\0]*$/, 'must not hold a NUL character'))
+      .array(z.string().regex(/^[^\0]*$/, 'a text without NUL'))
       .min(1)
       .max(1000)
-      .refine(([program]) => program !== '', 'must begin with a program')
-      .refine((words) => words.join(' ').length <= COMMAND_LENGTH_MAX, 'must be shorter')
+      .refine(([program]) => program !== '', 'the name of a program first, which "" is not')
+      .refine(
+        (words) => words.join(' ').length <= COMMAND_LENGTH_MAX,
+        'words of at most 60,000 characters together',
+      )
       .describe('A program and its arguments; no shell comes in between.'),
     terminal: terminalSizeSchema
       .extend({

@@ -44,7 +44,7 @@ export async function explainTask(task: Task, context: ExplainContext): Promise<
   const decided = decision === undefined ? {} : { decided: await recompute(decision, context) };
   const isWaiting = !isPlaced(task) && !isFinal(task);
   if (!isWaiting && !isToLeave(task, context.state)) {
-    return { taskId: task.id, ...decided, advice: [] };
+    return { taskId: task.id, ...decided, advice: adviseOnEnd(task) };
   }
   const current = decide(context.scheduler, task, context.snapshot);
   const delay =
@@ -61,6 +61,17 @@ export async function explainTask(task: Task, context: ExplainContext): Promise<
     now: { placement: current.placement, verdicts },
     advice: [...delay, ...advice],
   };
+}
+
+/** What to do about a task that has failed and is not started again. */
+function adviseOnEnd({ id, spec, status }: Task): readonly string[] {
+  if (status.state !== 'failed') return [];
+  const short = id.slice(0, 8);
+  const look =
+    status.startedAt === undefined ? '' : `look at what it wrote with "cube logs ${short}"; `;
+  return [
+    `By its restart policy, "${spec.restart.policy}", it is not started again: ${look}"cube restart ${short}" tries it once more.`,
+  ];
 }
 
 /** Whether it is on a node that is drained, and was not asked to give its place yet. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { nameSchema } from '../task/name.ts';
 import { runtimeNames } from '../task/task-spec.ts';
 import { timestampSchema } from '../task/task-status.ts';
+import { isLabelKey, isLabelValue, LABEL_KEY_WANTED, LABEL_VALUE_WANTED } from './label.ts';
 
 const quantity = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -41,14 +42,15 @@ export function labelLimitProblem(labels: Readonly<Record<string, string>>): str
   return Object.keys(labels).length <= 100 ? undefined : LABEL_COUNT_WANTED;
 }
 
-const LABEL_KEY_WANTED =
-  'a label of letters, digits and _./- that begins with a letter or digit, of at most 63';
-
 /** Labels to set, and with null to take away. */
 export const labelChangesSchema = z
   .record(
-    z.string().regex(LABEL_KEY, LABEL_KEY_WANTED),
-    z.union([z.string().max(63), z.null()], 'a text of at most 63 characters, or null'),
+    z.string().refine(isLabelKey, LABEL_KEY_WANTED),
+    z.union(
+      [z.string().refine(isLabelValue, LABEL_VALUE_WANTED), z.null()],
+      `${LABEL_VALUE_WANTED}, or null`,
+    ),
+    'an object of labels and values',
   )
   .refine((labels) => Object.keys(labels).length <= 100, LABEL_COUNT_WANTED);
 

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +11,7 @@ import { cli } from '../support/cli.ts';
 import { type CliDaemon, startCliDaemon } from '../support/cli-daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { CUBE_COMMAND } from '../support/terminal-program.ts';
 
 const clock = systemClock;
 /** Where no Docker Engine answers, so that these tests need none. */
@@ -74,6 +77,38 @@ describe('a backup', () => {
     const wanted = [...acknowledged].filter(([, revision]) => revision <= taken.revision);
     expect(wanted.filter(([id]) => !restored.has(id))).toEqual([]);
     expect(restored.size).toBe(taken.counts.tasks);
+  });
+
+  test('that is interrupted leaves nothing, and is no bug', async () => {
+    await using home = await temporaryDirectory();
+    // It takes the request and never answers.
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const manager = `http://127.0.0.1:${port}`;
+    const ended = new Promise<{ code: number | null; stderr: string }>((resolve) => {
+      const argv = [...CUBE_COMMAND.slice(1), 'backup', join(home.path, 'x'), '-m', manager];
+      const child = spawn(CUBE_COMMAND[0] ?? '', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+      let stderr = '';
+      child.stderr.on('data', (data) => {
+        stderr += String(data);
+      });
+      child.once('close', (code) => resolve({ code, stderr }));
+      silent.once('request', () => child.kill('SIGINT'));
+    });
+    expect(await ended).toEqual({
+      code: 130,
+      stderr: 'cube: Interrupted; no backup was written.\n',
+    });
+    expect(await readdir(home.path)).toEqual([]);
+    silent.closeAllConnections();
+    silent.close();
+  });
+
+  test.each(['', '-'])('does not go to %j, which is no file', async (file) => {
+    const { exitCode, stderr } = await cli(['backup', file], options);
+    expect(stderr).toContain('which is no file');
+    expect(exitCode).toBe(2);
   });
 
   test('is refused where a file is, and leaves that file alone', async () => {
@@ -202,7 +237,9 @@ describe('cube restore', () => {
       await change(path);
       const { exitCode, stderr } = await restore(path, other);
       expect(exitCode).not.toBe(0);
-      expect(await readdir(other)).not.toContain('manager.db');
+      expect(stderr).toContain('This cannot be restored: ');
+      // No directory was made for what is not used.
+      expect(await readdir(home.path)).not.toContain('other');
       return stderr;
     };
     const edit = (sql: string) => (path: string) => {

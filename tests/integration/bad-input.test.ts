@@ -197,7 +197,7 @@ describe('the file of cube run', () => {
     ['below a file', 'file/x', /is not there: a part of its path is a file\./],
     ['of a name without end', 'x'.repeat(300), /is not there: its path is longer than any\./],
     ['a socket', 'socket', /is a socket\. Name a file, or a pipe\./],
-    ['not there', 'nowhere', /is not there\. To run a command:/],
+    ['not there', 'nowhere', /is not there\. For a command instead of a file:/],
   ])('is refused when it is %s', async (_, name, message) => {
     await using own = await temporaryDirectory();
     await using server = createServer();

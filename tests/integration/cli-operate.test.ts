@@ -88,6 +88,20 @@ test('cube exec -it is a terminal: sizes, keys and Ctrl-C reach the command', as
   expect(await program.ended()).toBe(9);
 });
 
+test('cube exec says that its command has ended with the task', async () => {
+  const { task } = await up.client.submit({ name: 'brief', command: 'sleep', args: ['600'] });
+  await up.untilState(task.id, 'running');
+  const mark = `5${Math.floor(Math.random() * 1e8)}`;
+  const result = run(cube('exec', 'brief', 'sleep', mark));
+  await eventually('the command runs', async () => (await countSleeps(mark)) === 1);
+  await up.client.stop(task.id);
+  expect(await result).toEqual({
+    code: 137,
+    stdout: '',
+    stderr: expect.stringMatching(/^cube: The command has ended with its task, which is .*stopp/),
+  });
+});
+
 test('a command ends with the client that asked for it', async () => {
   const mark = `4${Math.floor(Math.random() * 1e8)}`;
   using program = new TerminalProgram(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseLabelChange } from '../../src/cli/node-steering.ts';
+import { parseLabelChanges } from '../../src/cli/node-steering.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { cli } from '../support/cli.ts';
 import { startCliDaemon } from '../support/cli-daemon.ts';
@@ -136,7 +136,13 @@ test('what is not there is said by its name, and nothing is changed', async () =
 });
 
 test.each(['=x', 'plain', '', '-'])('%j is no label to set or take away', (text) => {
-  expect(() => parseLabelChange(text)).toThrowError(
+  expect(() => parseLabelChanges([text])).toThrowError(
     expect.objectContaining({ code: 'configuration' }),
+  );
+});
+
+test('a label that is named twice is refused, since one of the two is not meant', () => {
+  expect(() => parseLabelChanges(['disk=ssd', 'disk-'])).toThrowError(
+    expect.objectContaining({ message: 'The label "disk" is given twice.' }),
   );
 });

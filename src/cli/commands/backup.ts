@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { CubeError } from '../../errors/cube-error.ts';
 import { formatBytes } from '../../task/quantity.ts';
 import type { CommandContext } from '../command-context.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
 import { toPlainText } from '../plain-text.ts';
 import { assertNotThere, writeBackup } from '../write-backup.ts';
@@ -28,10 +30,23 @@ export function defineBackup(program: Command, context: CommandContext): void {
   addManagerOptions(command).addHelpText('after', HELP);
   command.action(async (file: string, flags: ManagerFlags) => {
     const { io } = context;
+    if (file === '' || file === '-') {
+      throw new CubeError('configuration', `The backup is to go to "${file}", which is no file.`, {
+        hint: 'Give a name, such as cube-monday.backup: it is read back before it counts.',
+      });
+    }
     await assertNotThere(resolve(file));
     const client = await connect(io, flags, { timeoutMs: TIMEOUT_MS });
     using interrupt = io.watchInterrupt();
-    const backup = await writeBackup(file, client.backup({ signal: interrupt.signal }));
+    const backup = await writeBackup(file, client.backup({ signal: interrupt.signal })).catch(
+      (error: unknown) => {
+        if (!interrupt.signal.aborted) throw error;
+      },
+    );
+    if (backup === undefined) {
+      context.exitCode = exitCodes.interrupted;
+      return io.stderr.write('cube: Interrupted; no backup was written.\n');
+    }
     const { seal, bytes } = backup;
     if (flags.json === true) return io.stdout.write(toJson({ file: backup.file, bytes, ...seal }));
     const { tasks = 0, events = 0 } = seal.counts;

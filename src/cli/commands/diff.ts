@@ -87,6 +87,7 @@ function taskTitle({ id, spec }: TaskReply): string {
 
 function taskFacts(task: TaskReply): Facts {
   const { status } = task;
+  const isWaiting = status.state === 'pending' || status.state === 'scheduled';
   return [
     ['state', status.state],
     ['wanted', status.desired === 'stopped' ? 'stopped' : undefined],
@@ -94,7 +95,7 @@ function taskFacts(task: TaskReply): Facts {
     ['attempt', status.attempt === 0 ? undefined : String(status.attempt)],
     ['restarts', status.restartCount === 0 ? undefined : String(status.restartCount)],
     ['health', status.health],
-    ['end', describeExitCode(task) ?? status.reason?.message],
+    [isWaiting ? 'waiting' : 'end', describeExitCode(task) ?? status.reason?.message],
   ];
 }
 

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { CubeClient, Moment } from '../../client/cube-client.ts';
 import type { EventReply, Interruption } from '../../client/event-stream.ts';
-import { CubeError } from '../../errors/cube-error.ts';
+import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { formatPort, shortId } from '../describe-task.ts';
+import { findNode } from '../find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
 import { parseMoment } from '../parse-moment.ts';
 import { toPlainJson, toPlainText } from '../plain-text.ts';
@@ -15,6 +16,7 @@ interface EventFlags extends ManagerFlags {
   readonly node?: string;
   readonly after?: string;
   readonly since?: string;
+  readonly until?: string;
 }
 
 const HELP = `
@@ -25,6 +27,7 @@ the last revision seen goes on without a gap or a repeat.
 Examples:
   cube events --task web
   cube events --since "10 minutes ago" --node worker-1
+  cube events --since 03:00 --until 03:10
   cube events --follow
   cube events --follow --after 120 --json`;
 
@@ -37,14 +40,17 @@ export function defineEvents(program: Command, context: CommandContext): void {
     .addOption(once('--task <task>', 'only events of this task'))
     .addOption(once('--node <node>', 'only events of this node'))
     .addOption(once('--after <revision>', 'only events after this revision'))
-    .addOption(once('--since <moment>', 'only events since then: "10 minutes ago", 03:00'));
+    .addOption(once('--since <moment>', 'only events since then: "10 minutes ago", 03:00'))
+    .addOption(once('--until <moment>', 'only events until then'));
   addManagerOptions(command).addHelpText('after', HELP);
   command.action(async (flags: EventFlags) => {
     const { io } = context;
     const after = startOf(flags, io.clock.now());
+    const isWanted = untilOf(flags, io.clock.now());
     const client = await connect(io, flags);
     const taskId = await findTaskId(client, flags.task);
     const follow = flags.follow === true;
+    let isUnknown = flags.node !== undefined;
     const events = client.events({
       after,
       follow,
@@ -53,9 +59,13 @@ export function defineEvents(program: Command, context: CommandContext): void {
       onInterrupted: (interruption) => void io.stderr.write(describeInterruption(interruption)),
     });
     for await (const event of events) {
+      isUnknown = false;
+      if (!isWanted(event)) break;
       const line = flags.json === true ? toPlainJson(JSON.stringify(event)) : describeEvent(event);
       await io.stdout.write(`${line}\n`);
     }
+    // A node that has left has events still; a slip of the pen has neither.
+    if (isUnknown && flags.node !== undefined) findNode(await client.nodes(), flags.node);
   });
 }
 
@@ -65,6 +75,16 @@ function startOf({ after, since }: EventFlags, nowMs: number): Moment | undefine
   }
   if (since !== undefined) return parseMoment('--since', since, nowMs);
   return after === undefined ? undefined : parseRevision(after);
+}
+
+function untilOf({ follow, until }: EventFlags, nowMs: number): (event: EventReply) => boolean {
+  if (until === undefined) return () => true;
+  if (follow === true) {
+    throw new CubeError('configuration', 'Give either --follow or --until.');
+  }
+  const moment = parseMoment('--until', until, nowMs);
+  if (typeof moment === 'number') return ({ revision }) => revision <= moment;
+  return ({ time }) => Date.parse(time) <= Date.parse(moment);
 }
 
 function describeInterruption({ error, after }: Interruption): string {
@@ -81,7 +101,27 @@ async function findTaskId(
   // A task that was pruned still has events.
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(word)) return word.toLowerCase();
   const { findTask } = await import('../find-task.ts');
-  return (await findTask(client, word)).id;
+  try {
+    return (await findTask(client, word)).id;
+  } catch (error) {
+    const known = isCubeError(error, 'not-found') ? await findInLog(client, word) : undefined;
+    if (known === undefined) throw error;
+    return known;
+  }
+}
+
+/** The newest task that the log tells of by this name, or by this beginning of an id. */
+async function findInLog(client: CubeClient, word: string): Promise<string | undefined> {
+  const isPrefix = /^[0-9a-f]{4}[0-9a-f-]*$/i.test(word);
+  let found: string | undefined;
+  for await (const { taskId, spec } of client.events({
+    follow: false,
+    types: ['task-submitted'],
+  })) {
+    const isMeant = spec?.name === word || (isPrefix && taskId?.startsWith(word.toLowerCase()));
+    if (isMeant === true) found = taskId;
+  }
+  return found;
 }
 
 function describeEvent(event: EventReply): string {

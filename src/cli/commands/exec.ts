@@ -1,9 +1,14 @@
 import type { Command } from 'commander';
+import type { CubeClient } from '../../client/cube-client.ts';
+import { sleep } from '../../lib/clock.ts';
+import type { TaskReply } from '../../link/replies.ts';
 import type { SessionInput, SessionRequest } from '../../link/session.ts';
 import type { CliIo } from '../cli-io.ts';
 import type { CommandContext } from '../command-context.ts';
+import { describeState } from '../describe-task.ts';
 import { createColumnKeeper } from '../keep-columns.ts';
-import { addManagerOptions, connect, findManager, type ManagerFlags } from '../manager-options.ts';
+import { addManagerAddress, connect, findManager, type ManagerFlags } from '../manager-options.ts';
+import { toPlainText } from '../plain-text.ts';
 
 interface ExecFlags extends ManagerFlags {
   readonly interactive?: boolean;
@@ -22,6 +27,12 @@ Examples:
   cube exec db -- pg_dump shop > shop.sql
   cube exec -i db -- psql shop < shop.sql`;
 
+/** What a shell says of a program that was killed by force: 128 and the number of SIGKILL. */
+const KILLED = 137;
+
+/** How long the manager may take to hear that a task has ended, in milliseconds. */
+const END_KNOWN_MS = 500;
+
 /** `cube exec`: a command in a running task, as if it ran here. */
 export function defineExec(program: Command, context: CommandContext): void {
   const command = program
@@ -33,7 +44,7 @@ export function defineExec(program: Command, context: CommandContext): void {
     .option('-i, --interactive', 'hand over the input also when it is a terminal')
     .option('-t, --tty', 'give the command a terminal')
     .passThroughOptions();
-  addManagerOptions(command).addHelpText('after', HELP);
+  addManagerAddress(command).addHelpText('after', HELP);
   command.action(async (word: string, given: readonly string[], flags: ExecFlags) => {
     const { io } = context;
     const words = given[0] === '--' ? given.slice(1) : given;
@@ -45,7 +56,25 @@ export function defineExec(program: Command, context: CommandContext): void {
     const request = { command: [...words], ...(terminal === undefined ? {} : { terminal }) };
     const takesInput = flags.interactive === true || !io.stdin.isTerminal;
     context.exitCode = await run(io, flags, { id: task.id, request, takesInput });
+    if (context.exitCode === KILLED) await tellEnd(io, client, task);
   });
+}
+
+/** Says so when the command was ended because its task has ended, or is to. */
+async function tellEnd(io: CliIo, client: CubeClient, before: TaskReply): Promise<void> {
+  const look = async (): Promise<boolean> => {
+    const task = await client.get(before.id);
+    const { state, attempt, desired, replacing } = task.status;
+    const isSame = state === 'running' && attempt === before.status.attempt;
+    if (isSame && desired === 'running' && replacing === undefined) return false;
+    const text = `cube: The command has ended with its task, which is ${describeState(task, io.clock.now())}.`;
+    await io.stderr.write(`${toPlainText(text)}\n`);
+    return true;
+  };
+  if (await look()) return;
+  // That it has ended of itself may be on its way to the manager yet.
+  await sleep(io.clock, END_KNOWN_MS);
+  await look();
 }
 
 interface Run {

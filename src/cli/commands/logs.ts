@@ -14,6 +14,7 @@ interface LogFlags extends ManagerFlags {
 const TAIL_MAX = 100_000;
 
 const HELP = `
+It is the output of the newest attempt; what an earlier one wrote is gone once the next is placed.
 What the task wrote to its standard output comes on the standard output, and what it wrote to its
 error output on the error output. On a terminal, control sequences are left out unless --raw is
 given.
@@ -29,7 +30,7 @@ export function defineLogs(program: Command, context: CommandContext): void {
     .command('logs')
     .description('print the output of a task')
     .argument('<task>', 'a name, an id, or the beginning of one')
-    .option('-f, --follow', 'go on until the task has ended')
+    .option('-f, --follow', 'go on, from one attempt to the next, until it has ended for good')
     .addOption(once('-n, --tail <lines>', 'begin with this many of the last lines'))
     .option('--raw', 'leave control sequences in, also on a terminal');
   addManagerOptions(command).addHelpText('after', HELP);
@@ -39,11 +40,16 @@ export function defineLogs(program: Command, context: CommandContext): void {
     const client = await connect(io, flags);
     const { findTask } = await import('../find-task.ts');
     const task = await findTask(client, word);
-    const options = {
-      follow: flags.follow === true,
-      ...(tail === undefined ? {} : { tail }),
-    };
-    for await (const line of client.logs(task.id, options)) {
+    const lines =
+      flags.follow === true
+        ? (await import('../follow-logs.ts')).followLogs(task, {
+            client,
+            clock: io.clock,
+            tail,
+            note: (text) => io.stderr.write(`cube: ${toPlainText(text)}\n`),
+          })
+        : client.logs(task.id, tail === undefined ? {} : { tail });
+    for await (const line of lines) {
       if (flags.json === true) {
         await io.stdout.write(`${toPlainJson(JSON.stringify(line))}\n`);
         continue;

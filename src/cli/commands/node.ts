@@ -6,6 +6,7 @@ import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { createColors } from '../colors.ts';
 import { type CommandContext, once } from '../command-context.ts';
+import { describeMoment } from '../describe-moment.ts';
 import { describeSkew } from '../describe-skew.ts';
 import { findNode } from '../find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
@@ -48,6 +49,11 @@ export function defineNode(program: Command, context: CommandContext): void {
     const nodes = name === undefined ? all : [findNode(all, name)];
     if (flags.json === true) {
       return io.stdout.write(toJson(name === undefined ? nodes : nodes[0]));
+    }
+    if (at !== undefined) {
+      const none = nodes.length === 0 ? 'There were no nodes at' : 'As of';
+      await io.stderr.write(`${none} ${describeMoment(at)}${nodes.length === 0 ? '.' : ':'}\n`);
+      if (nodes.length === 0) return;
     }
     if (nodes.length === 0) {
       return io.stderr.write(

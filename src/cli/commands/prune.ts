@@ -30,7 +30,7 @@ Removes tasks that have ended for good, with what workers keep of them: output, 
 anonymous volumes. Never a task that may still run. Without filters, all of them. The events that
 tell of them stay as long as events are kept; the data file keeps its size, and uses the room anew.
 
-On a terminal it asks first, unless --yes is given.
+It asks first, unless --yes is given; where there is no terminal to ask at, --yes is needed.
 
 Examples:
   cube prune --dry-run
@@ -54,8 +54,8 @@ export function definePrune(program: Command, context: CommandContext): void {
     const { io } = context;
     const request = toRequest(flags);
     const client = await connect(io, flags);
-    const isAsking = flags.yes !== true && flags.dryRun !== true && io.stdin.isTerminal;
-    if (isAsking) {
+    if (flags.yes !== true && flags.dryRun !== true) {
+      assertCanAsk(io);
       const found = await client.prune({ ...request, dryRun: true });
       if (found.count === 0) return report(io, found, { flags, isDry: true });
       await io.stderr.write(listed(io, found));
@@ -71,13 +71,21 @@ export function definePrune(program: Command, context: CommandContext): void {
   });
 }
 
+/** @throws CubeError `configuration`: what is removed without a question must be meant. */
+function assertCanAsk(io: CliIo): void {
+  if (io.stdin.isTerminal) return;
+  throw new CubeError('configuration', 'There is no terminal to ask at, so nothing was removed.', {
+    hint: 'Give --yes to remove without a question, or --dry-run to see what it would be.',
+  });
+}
+
 function toRequest(flags: PruneFlags): PruneInput {
   const { name, node, olderThan } = flags;
   if (olderThan !== undefined && parseDurationMs(olderThan) === undefined) {
     const got = describeValue(olderThan, []);
     throw new CubeError('configuration', `--older-than: got ${got}, want ${DURATION_WANTED}.`);
   }
-  const states = readStates(flags.state);
+  const states = readStates(flags.state, ['completed', 'failed']);
   const labels = readLabels(flags.label);
   return {
     ...(states === undefined ? {} : { states: [...states] }),

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { resolveDataDir } from '../../config/daemon-settings.ts';
-import { CubeError } from '../../errors/cube-error.ts';
+import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { prepareDataDirectory } from '../data-directory.ts';
 import { toJson } from '../manager-options.ts';
@@ -41,12 +41,25 @@ export function defineRestore(program: Command, context: CommandContext): void {
   command.action(async (file: string, flags: RestoreFlags) => {
     const { io } = context;
     const backupPath = resolve(file);
-    if ((await stat(backupPath).catch(() => undefined)) === undefined) {
-      throw new CubeError('not-found', `There is no file ${backupPath}.`);
+    const found = await stat(backupPath).catch(() => undefined);
+    if (found?.isFile() !== true) {
+      const what = found === undefined ? 'There is no file' : 'This is no file:';
+      throw new CubeError('not-found', `${what} ${backupPath}.`, {
+        hint: 'Name a file that "cube backup" wrote.',
+      });
     }
     const dataDir = resolveDataDir(flags.dataDir, io.environment);
-    await prepareDataDirectory(dataDir);
+    const { verifyBackup } = await import('../../store/sqlite/backup-file.ts');
     const { restoreDataFile } = await import('../../store/sqlite/restore-data-file.ts');
+    // Before a directory is made for what cannot be restored; it is verified again as it is used.
+    await verifyBackup(backupPath).catch((error: unknown) => {
+      if (!isCubeError(error)) throw error;
+      throw new CubeError(error.code, `This cannot be restored: ${error.message}`, {
+        cause: error,
+        hint: 'It was left as it is. Take another backup.',
+      });
+    });
+    await prepareDataDirectory(dataDir);
     const restored = await restoreDataFile({
       backupPath,
       dataPath: join(dataDir, 'manager.db'),

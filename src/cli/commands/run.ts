@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { SubmittedReply } from '../../client/cube-client.ts';
-import { type CommandContext, once } from '../command-context.ts';
+import { type CommandContext, once, repeated } from '../command-context.ts';
 import { addManagerOptions, type ManagerFlags, toJson } from '../manager-options.ts';
 import type { SpecFlags } from '../spec-flags.ts';
 import { addSpecOptions } from '../spec-options.ts';
 import { parseWaitMs } from '../wait-limit.ts';
 
 interface RunFlags extends ManagerFlags, SpecFlags {
+  readonly file?: readonly string[];
   readonly detach?: boolean;
   readonly timeout?: string;
 }
@@ -36,12 +37,14 @@ export function defineRun(program: Command, context: CommandContext): void {
     .description('run a task, from a file or from flags')
     .usage('[options] [file...] [-- command [args...]]')
     .argument('[file...]', 'JSON files with tasks, or - for the standard input')
+    .addOption(repeated('-f, --file <file>', 'the same'))
     .option('-d, --detach', 'do not wait until it runs')
     .addOption(once('--timeout <duration>', 'wait at most this long, such as 2m'));
   addSpecOptions(command);
   addManagerOptions(command).addHelpText('after', HELP);
-  command.action(async (files: readonly string[], flags: RunFlags) => {
+  command.action(async (operandFiles: readonly string[], flags: RunFlags) => {
     const { io, operands } = context;
+    const files = [...operandFiles, ...(flags.file ?? [])];
     // Before anything is sent: a slip in a flag must not leave a task behind.
     parseWaitMs(flags.timeout);
     const { readTasksToRun, submitAll } = await import('../submit-tasks.ts');

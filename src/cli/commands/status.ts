@@ -6,6 +6,7 @@ import { formatAge } from '../age.ts';
 import type { CliIo } from '../cli-io.ts';
 import { type Colors, createColors } from '../colors.ts';
 import { type CommandContext, once, repeated } from '../command-context.ts';
+import { describeMoment } from '../describe-moment.ts';
 import { describeState, formatPorts, shortId } from '../describe-task.ts';
 import { readLabels, readStates } from '../filter-flags.ts';
 import { addManagerOptions, connect, type ManagerFlags, toJson } from '../manager-options.ts';
@@ -106,7 +107,7 @@ function toFilter(flags: StatusFlags): TaskFilter {
 
 async function show(io: CliIo, tasks: readonly TaskReply[], at: Moment | undefined): Promise<void> {
   if (tasks.length === 0 && at !== undefined) {
-    await io.stderr.write('There were no tasks then.\n');
+    await io.stderr.write(`There were no tasks at ${describeMoment(at)}.\n`);
     return;
   }
   if (tasks.length === 0) {
@@ -114,6 +115,7 @@ async function show(io: CliIo, tasks: readonly TaskReply[], at: Moment | undefin
     await io.stderr.write(`No tasks. Run one: ${cube} run --name job -- sleep 600\n`);
     return;
   }
+  if (at !== undefined) await io.stderr.write(`As of ${describeMoment(at)}:\n`);
   // Ages are those of then too; of a revision the moment is not known, and they are those of now.
   const now = typeof at === 'string' ? Date.parse(at) : io.clock.now();
   await io.stdout.write(formatTasks(io, tasks, now));

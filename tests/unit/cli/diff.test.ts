@@ -26,6 +26,17 @@ describe('the difference of two moments', () => {
     expect(lines[3]).toBe('~ node worker-1  state up -> down');
   });
 
+  test('tells why a task waits as such, and not as its end', () => {
+    const reason = { code: 'no-node-fits', message: 'None of 2 nodes can take it.' } as const;
+    const waiting = taskReplyOf({}, { status: { reason } });
+    const [line] = describeDifference({
+      ...nothing,
+      tasks: [{ to: waiting }],
+      changedTaskCount: 1,
+    });
+    expect(line).toContain('state pending, waiting None of 2 nodes can take it.');
+  });
+
   test('leaves out what differs in nothing that people look at, and says how many are not shown', () => {
     const task = taskReplyOf();
     const later = { ...task, revision: task.revision + 1 };

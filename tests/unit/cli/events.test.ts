@@ -52,6 +52,44 @@ test('cube events asks for one task or node from a revision on', async () => {
   );
 });
 
+test('cube events ends with the moment that is given', async () => {
+  const later = events.map((event) =>
+    event.revision === 9 ? { ...event, time: '2026-01-02T03:04:06.000Z' } : event,
+  );
+  await using manager = await startManagerStub({ events: later });
+  for (const until of ['8', '2026-01-02T03:04:05Z']) {
+    const { stdout } = await cli(['events', '--until', until, '-m', manager.url]);
+    expect(stdout).toContain('task-started');
+    expect(stdout).not.toContain('task-failed');
+  }
+  const both = await cli(['events', '--until', '8', '--follow', '-m', manager.url]);
+  expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--until') });
+});
+
+test('cube events says so when there is no such node, and never was', async () => {
+  await using manager = await startManagerStub({});
+  const { exitCode, stderr } = await cli(['events', '--node', 'wrk', '-m', manager.url]);
+  expect(stderr).toContain('There is no node with the name "wrk".');
+  expect(exitCode).toBe(3);
+});
+
+test.each(['gone', taskIdOf(9).slice(0, 8)])(
+  'cube events finds those of a task that is gone by what the log has of it: %s',
+  async (word) => {
+    const { spec } = taskReplyOf({ name: 'gone' });
+    const submitted = eventReplyOf({
+      revision: 8,
+      type: 'task-submitted',
+      taskId: taskIdOf(9),
+      spec,
+    });
+    await using manager = await startManagerStub({ events: [submitted] });
+    const { exitCode } = await cli(['events', '--task', word, '-m', manager.url]);
+    expect(exitCode).toBe(0);
+    expect(manager.requests.at(-1)?.url.searchParams.get('task')).toBe(taskIdOf(9));
+  },
+);
+
 test('cube events finds those of a task that is gone by its id', async () => {
   await using manager = await startManagerStub({ events });
   const { exitCode } = await cli(['events', '--task', taskIdOf(9), '-m', manager.url]);

@@ -27,9 +27,10 @@ test('cube logs leaves control sequences out on a terminal unless told otherwise
 });
 
 test('cube logs asks for the tail and to follow', async () => {
-  await using manager = await startManagerStub({ tasks, logs });
+  const ended = [taskReplyOf({}, { status: { state: 'completed' } })];
+  await using manager = await startManagerStub({ tasks: ended, logs });
   await cli(['logs', '-f', '--tail', '20', taskIdOf(1), '-m', manager.url]);
-  const request = manager.requests.at(-1);
+  const request = manager.requests.find(({ url }) => url.pathname.endsWith('/logs'));
   expect(`${request?.url.pathname}${request?.url.search}`).toBe(
     `/tasks/${taskIdOf(1)}/logs?follow=true&tail=20`,
   );

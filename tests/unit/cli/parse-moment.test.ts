@@ -37,6 +37,8 @@ describe('a moment', () => {
     '1.5',
     '24:00',
     '03:60',
+    '2029-02-30',
+    '2029-13-01 03:00',
     '10 parsecs ago',
     'ago',
   ])('is not %j, and it is said what is wanted', (text) => {

@@ -60,10 +60,24 @@ describe('cube prune', () => {
     for (const filter of [
       ['--state', 'failed'],
       ['--node', 'elsewhere'],
-      ['--state', 'pending'],
     ]) {
       await one.prune([...filter, '--yes']);
     }
+    expect(await one.left()).toEqual(['old', 'new', 'waits']);
+  });
+
+  test('refuses a state in which no task has ended', async () => {
+    await using one = await pruning();
+    const { exitCode, stderr } = await one.prune(['--state', 'pending', '--yes']);
+    expect(stderr).toContain('--state "pending" is not a state of tasks that have ended.');
+    expect(exitCode).toBe(2);
+  });
+
+  test('removes nothing without --yes where it cannot ask', async () => {
+    await using one = await pruning();
+    const { exitCode, stderr } = await one.prune([], { input: '' });
+    expect(stderr).toContain('There is no terminal to ask at, so nothing was removed.');
+    expect(exitCode).toBe(2);
     expect(await one.left()).toEqual(['old', 'new', 'waits']);
   });
 

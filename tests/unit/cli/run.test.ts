@@ -305,7 +305,7 @@ describe('cube run', () => {
 
 describe('cube run refuses', () => {
   test.each([
-    [['run'], 'There is nothing to run: neither a file nor flags.'],
+    [['run'], 'There is no task: neither a file nor flags.'],
     [['run', 'a.json', '--', 'x'], 'A task comes from a file or from flags, not from both.'],
     [['run', 'no-such.json'], 'The file no-such.json is not there.'],
     [['run', '.'], 'The file . is a directory.'],

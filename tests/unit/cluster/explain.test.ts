@@ -40,4 +40,20 @@ describe('an explanation of a decision', () => {
       ),
     ]);
   });
+
+  it('of a task that has failed for good says why it stays so, and what would change it', async () => {
+    await using cluster = new SimulatedCluster();
+    await cluster.startManager();
+    cluster.addMachine('n1');
+    await cluster.startWorker('n1');
+    await cluster.clock.advance(1000);
+    const restart = { policy: 'never' } as const;
+    const { id } = await cluster.submit({ name: 'job', command: 'false', restart });
+    await cluster.clock.advance(5000);
+    const { advice } = await cluster.manager.explain(id);
+    const short = id.slice(0, 8);
+    expect(advice).toEqual([
+      `By its restart policy, "never", it is not started again: look at what it wrote with "cube logs ${short}"; "cube restart ${short}" tries it once more.`,
+    ]);
+  });
 });
