@@ -189,9 +189,32 @@ describe('a manager that goes away', () => {
     const { page } = opened;
     await page.getByRole('link', { name: 'survivor' }).waitFor();
     await first[Symbol.asyncDispose]();
-    await page.getByText(/connection lost/).waitFor();
+    await page.getByText(/Connection lost/).waitFor();
     expect(await page.getByRole('link', { name: 'survivor' }).count()).toBe(1);
     await using _ = await serveDashboard(service, { port: first.port });
-    await page.getByText(/connection lost/).waitFor({ state: 'detached' });
+    await page.getByText(/Connection lost/).waitFor({ state: 'detached' });
+  });
+
+  it('is asked again for what could not be read meanwhile, now and of the past', async () => {
+    const service = new ManyTasksService();
+    const { id } = service.addTask('survivor');
+    service.lines = [{ stream: 'stdout', text: 'first life' }];
+    const first = await serveDashboard(service);
+    await using opened = await browser.open(`${first.url}/#/tasks`);
+    const { page } = opened;
+    await page.getByRole('link', { name: 'survivor' }).waitFor();
+    await first[Symbol.asyncDispose]();
+    await page.getByText(/Connection lost/).waitFor();
+    for (const hash of [`tasks/${id}`, `tasks/${id}?at=1`]) {
+      await page.goto(`${first.url}/#/${hash}`).catch(() => undefined);
+      await page.evaluate((next) => {
+        window.location.hash = `#/${next}`;
+      }, hash);
+      await page.getByText('The manager does not answer.').first().waitFor();
+    }
+    await page.goBack();
+    await using _ = await serveDashboard(service, { port: first.port });
+    await page.getByRole('heading', { name: 'survivor' }).waitFor();
+    await page.getByText('The manager does not answer.').waitFor({ state: 'detached' });
   });
 });

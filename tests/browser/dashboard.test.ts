@@ -183,12 +183,33 @@ describe('the slider', () => {
     await page.getByText('The past:').waitFor();
   });
 
+  it('takes each of several quick steps', async () => {
+    await using opened = await open('cluster');
+    const { page } = opened;
+    await page.getByRole('link', { name: /talker/ }).waitFor();
+    const slider = page.getByRole('slider');
+    await slider.fill('5');
+    await page.getByText(/The past:.* revision 5,/).waitFor();
+    await page.getByRole('button', { name: 'One event back' }).focus();
+    for (let step = 0; step < 3; step += 1) {
+      await page.keyboard.press('Enter');
+      // Longer than the slider waits, and shorter than the past may take to be read.
+      await page.waitForTimeout(130);
+    }
+    expect(await slider.inputValue()).toBe('2');
+    await page.getByText(/The past:.* revision 2,/).waitFor();
+    await page.getByRole('button', { name: 'Now' }).click();
+    await page.getByText(/^Now, revision/).waitFor();
+    await page.goBack();
+    await page.getByText(/The past:.* revision 2,/).waitFor();
+  });
+
   it('takes a time, and before everything there was nothing', async () => {
     await using opened = await open('cluster');
     const { page } = opened;
     await page.getByRole('link', { name: /talker/ }).waitFor();
     await page.getByLabel('Look at the cluster at this time').fill('1999-01-01T00:00:00');
-    await page.getByText('revision 0, the oldest that is kept').waitFor();
+    await page.getByText('revision 0, where the log that is kept begins').waitFor();
     await page.getByText('No node had joined by then.').waitFor();
     await page.goBack();
     await page.getByText(/^Now, revision/).waitFor();

@@ -114,13 +114,23 @@ function followMoment(
     const stop = new AbortController();
     const onOpen = (copy: PastCopy): void => {
       past.value = copy;
+      pastProblem.value = undefined;
     };
-    readPastCopy(session, moment, { signal: stop.signal, onOpen }).catch((thrown: unknown) => {
-      if (stop.signal.aborted) return;
-      const error = toCubeError(thrown);
-      if (error.code === 'unauthorized') session.refuse();
-      else pastProblem.value = error;
-    });
+    const read = async (): Promise<void> => {
+      try {
+        await readPastCopy(session, moment, { signal: stop.signal, onOpen });
+      } catch (thrown) {
+        if (stop.signal.aborted) return;
+        const error = toCubeError(thrown);
+        if (error.code === 'unauthorized') session.refuse();
+        else pastProblem.value = error;
+        if (!error.retryable) return;
+        await sleep(systemClock, RETRY_MS, stop.signal);
+        await read();
+      }
+    };
+    // Only the end of the wait, since another moment is looked at.
+    read().catch(() => undefined);
     return () => stop.abort();
   });
   return { past, pastProblem };
@@ -128,5 +138,7 @@ function followMoment(
 
 function toMoment(text: string | null): Moment | undefined {
   if (text === null || text === '') return undefined;
-  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  // What is yet to come is not there to be looked at.
+  return Date.parse(text) > systemClock.now() ? undefined : text;
 }

@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { CubeError } from '../../errors/cube-error.ts';
-import { type Clock, systemClock, type Timer } from '../../lib/clock.ts';
+import { type Clock, sleep, systemClock, type Timer } from '../../lib/clock.ts';
 import type { LogLine } from '../../link/protocol.ts';
 import { plainLogText } from './plain-log-text.ts';
 import type { Session } from './session.ts';
@@ -16,20 +16,29 @@ export interface ShownLine {
 
 export type LogState =
   | { readonly kind: 'following' }
+  /** The connection was lost; what is there may be old. */
+  | { readonly kind: 'interrupted' }
   | { readonly kind: 'ended' }
   | { readonly kind: 'failed'; readonly error: CubeError };
 
 const TAIL = 2000;
 const LINE_COUNT_MAX = 10_000;
 const PULSE_MS = 100;
+const RETRY_MS = 1000;
+const RETRY_MS_MAX = 10_000;
 
-/** The output of a task's current attempt: its last lines, and then each new one. */
+/**
+ * The output of a task's current attempt: its last lines, and then each new one. Where the
+ * connection breaks off, it begins again with the last lines that there are then.
+ */
 export class LogFeed {
   readonly #lines = signal<readonly ShownLine[]>([]);
   readonly #state = signal<LogState>({ kind: 'following' });
   readonly #clock: Clock = systemClock;
   #buffer: ShownLine[] = [];
   #count = 0;
+  /** Whether there may be lines before those that are here. */
+  #isCut = false;
   #timer: Timer | undefined;
 
   get lines(): ReadonlySignal<readonly ShownLine[]> {
@@ -40,20 +49,59 @@ export class LogFeed {
     return this.#state;
   }
 
+  /** Whether lines are missing at the beginning. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** Resolves when the attempt has ended, or the signal is aborted; never throws. */
-  async run({ client }: Session, id: string, signal: AbortSignal): Promise<void> {
-    try {
-      for await (const line of client.logs(id, { follow: true, tail: TAIL, signal })) {
-        this.#append(line);
+  async run(session: Pick<Session, 'client'>, id: string, signal: AbortSignal): Promise<void> {
+    for (let failureCount = 0; ; failureCount += 1) {
+      try {
+        const hasRead = await this.#read(session, id, signal);
+        if (hasRead) failureCount = 0;
+        const { status } = await session.client.get(id, { signal });
+        if (status.state !== 'running' && status.state !== 'scheduled') {
+          this.#state.value = { kind: 'ended' };
+          return;
+        }
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = toCubeError(thrown);
+        if (!error.retryable) {
+          this.#state.value = { kind: 'failed', error };
+          return;
+        }
       }
-      this.#state.value = { kind: 'ended' };
-    } catch (thrown) {
-      if (!signal.aborted) this.#state.value = { kind: 'failed', error: toCubeError(thrown) };
+      this.#state.value = { kind: 'interrupted' };
+      const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failureCount);
+      await sleep(this.#clock, delayMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
     }
+  }
+
+  /** Until the stream ends. @returns whether anything came. */
+  async #read(
+    { client }: Pick<Session, 'client'>,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    let hasRead = false;
+    for await (const line of client.logs(id, { follow: true, tail: TAIL, signal })) {
+      if (!hasRead) {
+        hasRead = true;
+        this.#buffer = [];
+        this.#count = 0;
+        this.#state.value = { kind: 'following' };
+      }
+      this.#append(line);
+    }
+    return hasRead;
   }
 
   #append({ stream, time, text }: LogLine): void {
     this.#count += 1;
+    this.#isCut = this.#count >= TAIL;
     this.#buffer.push({ number: this.#count, stream, time, text: plainLogText(text) });
     this.#timer ??= this.#clock.setTimer(PULSE_MS, () => {
       this.#timer = undefined;

@@ -17,6 +17,14 @@ export function plainLogText(line: string): string {
   return text.length > LENGTH_MAX ? `${text.slice(0, LENGTH_MAX)} …` : text;
 }
 
+/** A text with what cannot be seen in it written out, as JSON writes it: `a\u202eb`. */
+export function visibleText(text: string): string {
+  return text.replace(
+    CONTROLS,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** A part of a text that is to be marked, or not. */
 export interface TextPart {
   /** Where in the text it begins. */

@@ -16,10 +16,10 @@ import { TopBar } from './top-bar.tsx';
 export function App(): JSX.Element {
   const { bar, session, shown, problem, live } = useDashboard();
   const [page = 'cluster', ...rest] = bar.address.value.path;
-  useTitle(page, rest);
+  const copy = shown.value;
+  useTitle(page, rest, copy);
   usePageStart([page, ...rest].join('/'));
   if (session.isRefused.value) return <TokenPage session={session} />;
-  const copy = shown.value;
   const error = problem.value;
   const status = live.value?.status.value;
   return (
@@ -72,8 +72,9 @@ function skipToMain(): void {
   document.getElementById('main')?.focus();
 }
 
-function useTitle(page: string, rest: readonly string[]): void {
-  const words = [...rest.slice(0, 1), page].join(' · ');
+function useTitle(page: string, [first]: readonly string[], copy: ClusterCopy | undefined): void {
+  const name = page === 'tasks' && first !== undefined ? copy?.tasks.get(first)?.name : first;
+  const words = [...(name === undefined ? [] : [name]), page].join(' · ');
   useEffect(() => {
     document.title = `${words} · Cube`;
   }, [words]);

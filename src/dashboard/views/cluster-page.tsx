@@ -96,7 +96,7 @@ function Column({ column, largest, cubeCountMax }: ColumnProps): JSX.Element {
   const isSilent = node !== undefined && node.liveness !== 'up';
   const shown = tasks.slice(0, cubeCountMax);
   const rest = tasks.length - shown.length;
-  const more = node === undefined ? {} : { node: name };
+  const more: Record<string, string> = node === undefined ? { state: 'pending' } : { node: name };
   return (
     <section class={`column ${node === undefined ? 'column-waiting' : ''}`} aria-label={name}>
       <header class="column-head">

@@ -21,6 +21,8 @@ export function ConfirmButton(props: {
     try {
       await onConfirm();
       dialog.current?.close();
+      // The button may go away with what it was for, and the focus would be lost with it.
+      document.getElementById('main')?.focus({ preventScroll: true });
     } catch (thrown) {
       setError(toCubeError(thrown));
     } finally {
@@ -30,7 +32,14 @@ export function ConfirmButton(props: {
   const kind = isDangerous ? 'dangerous' : 'primary';
   return (
     <>
-      <button type="button" class={kind} onClick={() => dialog.current?.showModal()}>
+      <button
+        type="button"
+        class={kind}
+        onClick={() => {
+          setError(undefined);
+          dialog.current?.showModal();
+        }}
+      >
         {title}
       </button>
       <dialog ref={dialog} aria-label={title}>

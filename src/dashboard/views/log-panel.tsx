@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { countOf } from '../model/count-of.ts';
 import { formatClock } from '../model/format-time.ts';
-import { LogFeed, type ShownLine } from '../model/log-feed.ts';
+import { LogFeed, type LogState, type ShownLine } from '../model/log-feed.ts';
 import { splitMatches } from '../model/plain-log-text.ts';
 import { useDashboard } from './dashboard-context.ts';
 import { ProblemBanner } from './problem-banner.tsx';
@@ -26,6 +26,8 @@ export function LogPanel(props: { readonly id: string; readonly hasRun: boolean 
   const matches =
     needle === '' ? kept : kept.filter(({ text }) => text.toLowerCase().includes(needle));
   const lines = onlyMatches.value ? matches : kept;
+  const isTimed = kept.every(({ time }) => time !== undefined);
+  const counted = `${feed.isCut ? 'the last ' : ''}${countOf(kept.length, 'line')}`;
   const state = feed.state.value;
   return (
     <section class="panel logs" aria-labelledby="logs">
@@ -53,16 +55,17 @@ export function LogPanel(props: { readonly id: string; readonly hasRun: boolean 
           only matches
         </label>
         <output class="muted">
-          {needle === ''
-            ? countOf(kept.length, 'line')
-            : `${matches.length.toLocaleString()} of ${countOf(kept.length, 'line')} match`}
-          {hasRun && state.kind === 'following' && at.value === undefined ? ', following' : ''}
+          {needle === '' ? counted : `${matches.length.toLocaleString()} of ${counted} match`}
+          {hasRun && at.value === undefined ? wordsOf(state) : ''}
         </output>
       </div>
       {state.kind === 'failed' && <ProblemBanner error={state.error} />}
       {at.value !== undefined && (
         <p class="muted">
-          Output is kept of the latest attempt only. What came after this moment is hidden.
+          Output is kept of the latest attempt only.{' '}
+          {isTimed
+            ? 'What came after this moment is hidden.'
+            : 'These lines have no times, so what came after this moment is here as well.'}
         </p>
       )}
       {lines.length === 0 ? (
@@ -89,6 +92,11 @@ export function LogPanel(props: { readonly id: string; readonly hasRun: boolean 
       )}
     </section>
   );
+}
+
+function wordsOf({ kind }: LogState): string {
+  if (kind === 'following') return ', following';
+  return kind === 'interrupted' ? ', connection lost, trying again' : '';
 }
 
 function useLogFeed(id: string, hasRun: boolean): LogFeed {

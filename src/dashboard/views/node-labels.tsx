@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import type { CubeError } from '../../errors/cube-error.ts';
+import { CubeError } from '../../errors/cube-error.ts';
 import type { NodeReply } from '../../link/replies.ts';
 import { labelNode } from '../model/features.ts';
 import { toCubeError } from '../model/to-cube-error.ts';
@@ -13,11 +13,22 @@ export function NodeLabels({ node }: { readonly node: NodeReply }): JSX.Element 
   const input = useRef<HTMLInputElement>(null);
   const [error, setError] = useState<CubeError>();
   const canChange = features.value.label && at.value === undefined;
-  const change = (labels: Readonly<Record<string, string | null>>): void => {
+  const change = async (labels: Readonly<Record<string, string | null>>): Promise<boolean> => {
     setError(undefined);
-    labelNode(session.connection, node.name, labels).catch((thrown: unknown) =>
-      setError(toCubeError(thrown)),
-    );
+    try {
+      await labelNode(session.connection, node.name, labels);
+      return true;
+    } catch (thrown) {
+      setError(toCubeError(thrown));
+      return false;
+    }
+  };
+  const add = async (text: string, form: HTMLFormElement): Promise<void> => {
+    const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (key.trim() === '') {
+      const hint = 'Write it as key=value, such as disk=ssd.';
+      setError(new CubeError('invalid-input', 'This is not a label.', { hint }));
+    } else if (await change({ [key.trim()]: value.trim() })) form.reset();
   };
   const entries = Object.entries(node.labels);
   return (
@@ -32,7 +43,7 @@ export function NodeLabels({ node }: { readonly node: NodeReply }): JSX.Element 
                 type="button"
                 class="label-remove"
                 aria-label={`Take the label ${key} away`}
-                onClick={() => change({ [key]: null })}
+                onClick={() => void change({ [key]: null })}
               >
                 ✕
               </button>
@@ -45,10 +56,7 @@ export function NodeLabels({ node }: { readonly node: NodeReply }): JSX.Element 
           class="label-form"
           onSubmit={(event) => {
             event.preventDefault();
-            const [key = '', value = ''] = (input.current?.value ?? '').split(/=(.*)/s);
-            if (key === '') return;
-            change({ [key.trim()]: value.trim() });
-            event.currentTarget.reset();
+            void add(input.current?.value ?? '', event.currentTarget);
           }}
         >
           <input

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import type { TaskReply } from '../../link/replies.ts';
 import { describeHealthCheck, describeRequest, describeRestart } from '../model/describe-spec.ts';
 import { formatMoment } from '../model/format-time.ts';
+import { visibleText } from '../model/plain-log-text.ts';
 import { programOf } from '../model/task-row.ts';
 import { useDashboard } from './dashboard-context.ts';
 import { Fact } from './fact.tsx';
@@ -23,7 +24,7 @@ export function TaskFacts({ task }: { readonly task: TaskReply }): JSX.Element {
           <code>{task.id}</code>
         </Fact>
         <Fact name="Runs">
-          <code>{programOf(spec)}</code> <span class="muted">({spec.runtime})</span>
+          <code>{visibleText(programOf(spec))}</code> <span class="muted">({spec.runtime})</span>
         </Fact>
         <Fact name="Node">
           {status.node !== undefined && (
@@ -47,13 +48,15 @@ export function TaskFacts({ task }: { readonly task: TaskReply }): JSX.Element {
         <Fact name="Runtime id">{status.runtimeId && <code>{status.runtimeId}</code>}</Fact>
         <Fact name="Labels">
           {Object.entries(spec.labels)
-            .map(([key, value]) => `${key}=${value}`)
+            .map(([key, value]) => visibleText(`${key}=${value}`))
             .join(', ')}
         </Fact>
       </dl>
       <details>
         <summary>Specification</summary>
-        <pre class="json">{JSON.stringify(spec, undefined, 2)}</pre>
+        <pre class="json">
+          {JSON.stringify(spec, undefined, 2).split('\n').map(visibleText).join('\n')}
+        </pre>
       </details>
     </section>
   );

@@ -21,17 +21,22 @@ import { Timeline } from './timeline.tsx';
 /** Events that come close together are read once, in milliseconds. */
 const REFRESH_MS = 150;
 
+/** When what could not be reached is tried again, in milliseconds. */
+const RETRY_MS = 2000;
+
 /** One task: what it is, what happened to it and why, and what it says. */
 export function TaskPage(props: { readonly id: string; readonly copy: ClusterCopy }): JSX.Element {
   const { id, copy } = props;
-  const { at } = useDashboard();
+  const { at, bar } = useDashboard();
   const revision = at.value === undefined ? undefined : copy.revision.value;
   const { detail, error } = useTaskDetail(id, revision);
   if (error !== undefined && detail === undefined) {
     return (
       <>
         <h1>Task</h1>
-        <ProblemBanner error={error} />
+        <ProblemBanner error={error}>
+          <a href={bar.href(['tasks'])}>To the tasks</a>
+        </ProblemBanner>
       </>
     );
   }
@@ -84,7 +89,10 @@ function useTaskDetail(
           setError(undefined);
         },
         (thrown: unknown) => {
-          if (!stop.signal.aborted) setError(toCubeError(thrown));
+          if (stop.signal.aborted) return;
+          const problem = toCubeError(thrown);
+          setError(problem);
+          if (problem.retryable) timer ??= systemClock.setTimer(RETRY_MS, read);
         },
       );
     };

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { keepTheme, readTheme, themes } from '../model/theme.ts';
 import { useDashboard } from './dashboard-context.ts';
 
 const pages = [
@@ -41,15 +42,13 @@ export function TopBar({ page }: { readonly page: string }): JSX.Element {
   );
 }
 
-const themes = ['system', 'light', 'dark'] as const;
-
-/** Light or dark, as the system says or as one likes; kept for this visit. */
+/** Light or dark, as the system says or as one likes. */
 function ThemeButton(): JSX.Element {
-  const theme = useSignal<(typeof themes)[number]>('system');
+  const theme = useSignal(readTheme(window));
   const next = (): void => {
     const chosen = themes[(themes.indexOf(theme.value) + 1) % themes.length] ?? 'system';
     theme.value = chosen;
-    document.documentElement.dataset['theme'] = chosen;
+    keepTheme(window, chosen);
   };
   return (
     <button type="button" onClick={next} aria-label={`Colours: ${theme.value}. Change`}>
