@@ -16,6 +16,6 @@ export function describeLeaving(
   if (nearest === undefined) return 'cannot leave: there is no other node';
   const why = nearest.rejections.map(({ message }) => message).join('; ');
   return others.length === 1
-    ? `cannot leave: the only other node, ${nearest.node}, ${why}`
-    : `cannot leave: none of ${others.length} other nodes can take it; the nearest, ${nearest.node}, ${why}`;
+    ? `cannot leave: the only other node, ${nearest.node}, cannot take it: ${why}`
+    : `cannot leave: none of ${others.length} other nodes can take it; the nearest, ${nearest.node}, says: ${why}`;
 }

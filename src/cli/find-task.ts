@@ -8,13 +8,16 @@ import { shortId } from './describe-task.ts';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PREFIX = /^[0-9a-f][0-9a-f-]{3,35}$/i;
 
+/** What commands print of an id; a task may be called so, and it may be another one's id. */
+const SHORT_ID = /^[0-9a-f]{8}$/i;
+
 /** More than these are not listed in a message. */
 const LISTED_MAX = 5;
 
 /**
  * The tasks that `word` names: by id, else by exact name, else by the beginning of an id (at least
  * four digits). A name may have several tasks; if any of them has not ended, those that have are
- * left out, else all but the newest.
+ * left out, else all but the newest. A name that looks like the beginning of an id names both.
  *
  * @throws CubeError `not-found`; `conflict` when the beginning of an id is not unique.
  */
@@ -30,7 +33,8 @@ export async function findTasks(
   const named = await Array.fromAsync(client.list({ name: word }, call));
   if (named.length > 0) {
     const unfinished = named.filter((task) => !isFinal(task));
-    return unfinished.length > 0 ? unfinished : named.slice(-1);
+    const found = unfinished.length > 0 ? unfinished : named.slice(-1);
+    return SHORT_ID.test(word) ? [...found, ...(await findOthers(client, word, call))] : found;
   }
   const found = PREFIX.test(word) ? await findByPrefix(client, word.toLowerCase(), call) : [];
   if (found.length > 1) throw ambiguous(`The beginning ${quoteText(word)} of an id`, found);
@@ -50,6 +54,16 @@ export async function findTask(
   const [task] = tasks;
   if (task === undefined || tasks.length > 1) throw ambiguous(`The name ${quoteText(word)}`, tasks);
   return task;
+}
+
+/** The tasks whose id begins so, and that have another name. */
+async function findOthers(
+  client: CubeClient,
+  word: string,
+  call: PastOptions,
+): Promise<readonly TaskReply[]> {
+  const found = await findByPrefix(client, word.toLowerCase(), call);
+  return found.filter(({ spec }) => spec.name !== word);
 }
 
 async function findByPrefix(

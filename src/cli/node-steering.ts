@@ -38,7 +38,7 @@ export function defineSteering(node: Command, context: CommandContext): void {
     const client = await connect(io, flags);
     const drained = await client.drain(name);
     if (flags.detach === true) return tell(io, flags, { node: drained, words: DRAINED });
-    context.exitCode = await waitUntilEmpty(io, { client, name, flags });
+    context.exitCode = await waitUntilEmpty(io, { client, node: drained, flags });
     // As it is by now, not as it was when the first task had yet to leave.
     if (flags.json === true) await io.stdout.write(toJson(findNode(await client.nodes(), name)));
   });
@@ -48,7 +48,9 @@ export function defineSteering(node: Command, context: CommandContext): void {
     .argument('<node>', 'its name');
   addManagerOptions(resume).action(async (name: string, flags: ManagerFlags) => {
     const client = await connect(io, flags);
-    await tell(io, flags, { node: await client.resume(name), words: 'takes tasks again' });
+    const node = await client.resume(name);
+    const words = node.liveness === 'up' ? 'takes tasks again' : 'takes tasks again once it is up';
+    await tell(io, flags, { node, words });
   });
   const label = node
     .command('label')

@@ -1,5 +1,5 @@
 import type { CubeClient } from '../client/cube-client.ts';
-import type { TaskReply } from '../link/replies.ts';
+import type { NodeReply, TaskReply } from '../link/replies.ts';
 import { isFinal, isPlaced } from '../task/task.ts';
 import type { CliIo } from './cli-io.ts';
 import { describeLeaving } from './describe-leaving.ts';
@@ -16,8 +16,8 @@ const NAMED_MAX = 10;
 
 interface Draining {
   readonly client: CubeClient;
-  /** The node that is drained. */
-  readonly name: string;
+  /** The node that is drained, as it was then. */
+  readonly node: NodeReply;
   readonly flags: { readonly json?: boolean; readonly timeout?: string };
 }
 
@@ -27,10 +27,12 @@ interface Draining {
  */
 export async function waitUntilEmpty(
   io: CliIo,
-  { client, name, flags }: Draining,
+  { client, node, flags }: Draining,
 ): Promise<ExitCode> {
+  const { name } = node;
   using limit = createWaitLimit(io, flags.timeout);
-  const { signal } = limit;
+  using resumption = watchResumption(client, node, limit.signal);
+  const { signal } = resumption;
   const progress = new Progress(io);
   const left = new Map<string, TaskReply>();
   let isKnown = false;
@@ -60,11 +62,49 @@ export async function waitUntilEmpty(
   }
   await progress.clear();
   if (isKnown && left.size === 0) {
+    if (node.liveness !== 'up') {
+      const note = `cube: ${name} is ${node.liveness}: what ran there may run on until it is heard again.`;
+      await io.stderr.write(`${toPlainText(note)}\n`);
+    }
     if (flags.json !== true) await io.stdout.write(`${toPlainText(name)} is empty.\n`);
     return exitCodes.ok;
   }
+  if (resumption.isResumed) {
+    const count = `${countOf(left.size, 'task')} ${left.size === 1 ? 'is' : 'are'} still there`;
+    await io.stderr.write(
+      `${toPlainText(`cube: ${name} was resumed meanwhile, and takes tasks again; ${count}.`)}\n`,
+    );
+    return exitCodes.failed;
+  }
   await tellLeft(io, { client, name, left: inOrder(left.values()), end: limit.end });
   return exitCodes[limit.end ?? 'timeout'];
+}
+
+/** Ends the wait when somebody else lets tasks in again. */
+function watchResumption(
+  client: CubeClient,
+  { name, revision }: NodeReply,
+  outer: AbortSignal,
+): Disposable & { readonly signal: AbortSignal; readonly isResumed: boolean } {
+  const resumed = new AbortController();
+  const over = new AbortController();
+  const watch = async (): Promise<void> => {
+    const signal = AbortSignal.any([outer, over.signal]);
+    const types = ['node-drain-ended'] as const;
+    for await (const _ of client.events({ after: revision, node: name, types, signal })) {
+      resumed.abort(new Error('The node was resumed.'));
+      return;
+    }
+  };
+  // The wait goes on without it; what it failed of, the wait meets as well.
+  watch().catch(() => undefined);
+  return {
+    signal: AbortSignal.any([outer, resumed.signal]),
+    get isResumed() {
+      return resumed.signal.aborted;
+    },
+    [Symbol.dispose]: () => over.abort(),
+  };
 }
 
 /** Whether it neither is on the node nor comes from there and does not run elsewhere yet. */

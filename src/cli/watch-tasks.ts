@@ -30,6 +30,7 @@ export async function* watchTasks(
     else watched.set(id, task);
     return task;
   };
+  let told = '';
   let after = Math.min(...[...watched.values()].map(({ revision }) => revision));
   while (watched.size > 0) {
     const [only] = watched.keys();
@@ -37,12 +38,17 @@ export async function* watchTasks(
       after,
       ...(watched.size === 1 ? { taskId: only } : {}),
       signal,
-      onInterrupted: ({ error }) =>
-        onInterrupted(error?.message ?? 'The manager ended the connection.'),
+      onInterrupted: ({ error }) => {
+        const message = error?.message ?? 'The manager ended the connection.';
+        // Said once, however often it is tried.
+        if (message !== told) onInterrupted(message);
+        told = message;
+      },
     });
     try {
       for await (const event of events) {
         after = event.revision;
+        told = '';
         const known = watched.get(event.taskId ?? '');
         // An event that the task is ahead of already tells nothing new.
         if (known === undefined || event.revision <= known.revision) continue;

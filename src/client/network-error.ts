@@ -56,7 +56,9 @@ export function toTimedOut(connection: Connection, timeoutMs: number): CubeError
   return new CubeError(
     'unreachable',
     `The ${connection.peer} at ${connection.baseUrl} did not answer within ${seconds} s.`,
-    { hint: nextStep(connection) },
+    {
+      hint: 'If it runs there, it hangs: look at its log and its machine, and at the network between.',
+    },
   );
 }
 

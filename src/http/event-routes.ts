@@ -139,7 +139,7 @@ function startOf(given: string | number | undefined, service: ManagerService): n
   }
   if (after < floor) {
     throw new CubeError('pruned', `Events up to revision ${floor} are not kept any more.`, {
-      hint: `Begin with the oldest that is kept, by after=${floor}, or read the tasks anew and follow from their revision.`,
+      hint: `Begin after revision ${floor}, the oldest that is kept, or read the tasks anew and follow from their revision.`,
     });
   }
   if (after > newest) {

@@ -39,7 +39,7 @@ export interface NodeSupervisorOptions {
 }
 
 /** Measured use of one node is recorded this often at most, in milliseconds. */
-const OBSERVED_INTERVAL_MS = 5000;
+const OBSERVED_INTERVAL_MS = 60_000;
 
 /** Keeps a connection to every node, and records what comes over it. */
 export class NodeSupervisor implements ConnectionOwner {

@@ -94,7 +94,7 @@ test('a drain tells which task cannot leave and why, and then what is true', asy
   const drained = { name: 'worker-1', draining: true };
   expect(JSON.parse(stuck.stdout)).toMatchObject({ ...drained, taskCount: 1 });
   const why =
-    'cannot leave: the only other node, worker-2, ' +
+    'cannot leave: the only other node, worker-2, cannot take it: ' +
     'needs node.name == worker-1, but the node has node.name == worker-2';
   const task = `bound (${id.slice(0, 8)}) ${why}`;
   // On a machine that is too slow to tell it while the time lasts, it is told at the end alone.
@@ -102,6 +102,17 @@ test('a drain tells which task cannot leave and why, and then what is true', asy
     `cube: 1 task is still on worker-1; it stays drained:\n  ${task}.\n` +
       'Next: cube status --node worker-1   cube node resume worker-1\n',
   );
+  await cluster.type('node', 'resume', 'worker-1');
+  const resumed = cluster.type('node', 'drain', 'worker-1', '--timeout', '60s');
+  await eventually('it waits', async () => (await cluster.read('node', 'worker-1')).draining);
+  await cluster.type('node', 'resume', 'worker-1');
+  expect(await resumed).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(
+      'cube: worker-1 was resumed meanwhile, and takes tasks again; 1 task is still there.\n',
+    ),
+  });
+  await cluster.type('node', 'drain', 'worker-1', '--detach');
   const { stdout } = await cluster.type('explain', 'bound');
   expect(stdout).toContain(`worker-1 is drained; the task ${why}.`);
   const [emptied] = await Promise.all([

@@ -1,6 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { EventReply } from '../../src/client/event-stream.ts';
-import type { ExplanationReply, NodeReply, TaskReply } from '../../src/link/replies.ts';
+import type {
+  ExplanationReply,
+  ManagerStatusReply,
+  NodeReply,
+  TaskReply,
+} from '../../src/link/replies.ts';
 import { taskSpecSchema } from '../../src/task/task-spec.ts';
 import {
   type HttpStub,
@@ -9,7 +14,7 @@ import {
   sendProblem,
   startHttpStub,
 } from './http-stub.ts';
-import { eventReplyOf, taskReplyOf } from './task-replies.ts';
+import { eventReplyOf, taskIdOf, taskReplyOf } from './task-replies.ts';
 
 /** What a stubbed manager holds. A test sets it up, and changes it through `change`. */
 export interface ManagerStub extends AsyncDisposable {
@@ -26,6 +31,8 @@ export interface ManagerStubOptions {
   readonly tasks?: readonly TaskReply[];
   readonly nodes?: readonly NodeReply[];
   readonly events?: readonly EventReply[];
+  /** After which revision its log begins. Default: 0, with everything. */
+  readonly floor?: number;
   readonly explanation?: ExplanationReply;
   /** Lines of output, as NDJSON. */
   readonly logs?: string;
@@ -61,6 +68,7 @@ export async function startManagerStub(options: ManagerStubOptions = {}): Promis
   function answer(request: StubRequest, response: ServerResponse): void {
     const [, collection, id, part] = request.url.pathname.split('/');
     if (collection === 'nodes') sendJson(response, { items: options.nodes ?? [] });
+    else if (collection === 'status') sendJson(response, statusReply(options.floor ?? 0));
     else if (collection === 'events') stream(request, response);
     else if (request.method === 'POST') submit(request, response);
     else if (id === undefined) list(request, response);
@@ -132,4 +140,21 @@ export async function startManagerStub(options: ManagerStubOptions = {}): Promis
 
 function writeEvent(response: ServerResponse, event: EventReply): void {
   response.write(`id: ${event.revision}\ndata: ${JSON.stringify(event)}\n\n`);
+}
+
+function statusReply(floor: number): ManagerStatusReply {
+  return {
+    cluster: taskIdOf(1),
+    epoch: 1,
+    revision: 9,
+    floor,
+    store: 'persistent',
+    storeBytes: 4096,
+    scheduler: 'epvm',
+    taskCounts: { pending: 0, scheduled: 0, running: 0, completed: 0, failed: 0 },
+    nodeCount: 0,
+    startedAt: '2026-01-02T03:04:05.000Z',
+    version: '0.1.0',
+    healthy: true,
+  };
 }

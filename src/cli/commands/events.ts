@@ -50,6 +50,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
     const client = await connect(io, flags);
     const taskId = await findTaskId(client, flags.task);
     const follow = flags.follow === true;
+    await noteFloor(io, client, after);
     let isUnknown = flags.node !== undefined;
     const events = client.events({
       after,
@@ -75,6 +76,24 @@ function startOf({ after, since }: EventFlags, nowMs: number): Moment | undefine
   }
   if (since !== undefined) return parseMoment('--since', since, nowMs);
   return after === undefined ? undefined : parseRevision(after);
+}
+
+/** Says so where the log begins later than what is asked for. A revision is refused then. */
+async function noteFloor(
+  io: CommandContext['io'],
+  client: CubeClient,
+  after: Moment | undefined,
+): Promise<void> {
+  if (typeof after === 'number') return;
+  const { floor } = await client.status();
+  if (floor === 0) return;
+  for await (const { time } of client.events({ after: floor, follow: false })) {
+    if (after !== undefined && Date.parse(time) <= Date.parse(after)) return;
+    await io.stderr.write(
+      `cube: The log that is kept begins at ${time}, after revision ${floor}.\n`,
+    );
+    return;
+  }
 }
 
 function untilOf({ follow, until }: EventFlags, nowMs: number): (event: EventReply) => boolean {

@@ -68,7 +68,11 @@ function describe(io: CliIo, task: TaskReply, explanation: ExplanationReply): st
     if (!isSame) sections.push(says);
   }
   if (decided === undefined && current === undefined) {
-    sections.push('It has not been looked at by the scheduler yet.');
+    sections.push(
+      task.status.attempt > 0
+        ? 'The decision that placed it is older than the log that is kept.'
+        : 'It has not been looked at by the scheduler yet.',
+    );
   }
   sections.push(
     ...advice.map((sentence) => asTyped(io.environment, toPlainText(`To do: ${sentence}`))),

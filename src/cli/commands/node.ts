@@ -104,7 +104,8 @@ export function describeNodeState(node: NodeReply, now: number): string {
   const clock = clockSkewMs === undefined ? '' : ` (clock ${describeSkew(clockSkewMs)})`;
   const state = `${nodeState(node)}${node.flapping === true ? ' (flapping)' : ''}${clock}`;
   if (node.liveness === 'up') return state;
-  const since = `${state} since ${formatAge(node.livenessSince, now)}`;
+  const drained = node.draining ? ', drained' : '';
+  const since = `${state} since ${formatAge(node.livenessSince, now)}${drained}`;
   return node.livenessReason === undefined ? since : `${since}: ${node.livenessReason}`;
 }
 

@@ -14,8 +14,8 @@ import { FrameReader } from './log-frames.ts';
 const OUTPUT_BYTES_MAX = 4096;
 
 /** Told by shells of a program that is not there, and by one that cannot be run. */
-const NOT_FOUND = 127;
-const NOT_EXECUTABLE = 126;
+export const NOT_FOUND = 127;
+export const NOT_EXECUTABLE = 126;
 
 /**
  * An engine hears a little later than whoever reads its output that a command has begun, and that
@@ -170,10 +170,15 @@ export interface Target {
   execId: string | undefined;
 }
 
+/** Whether an engine says that a program is not there. */
+export function isNotFound(message: string): boolean {
+  return /executable file not found|no such file or directory/i.test(message);
+}
+
 /** A program that is not there is the command's failure, as it is in a shell. */
 export function neverRan(what: string, refusal: Refusal): ExecuteResult {
   const { message } = refusal;
-  if (/executable file not found|no such file or directory/i.test(message)) {
+  if (isNotFound(message)) {
     return { exitCode: NOT_FOUND, output: sentence(message) };
   }
   if (/permission denied/i.test(message)) {

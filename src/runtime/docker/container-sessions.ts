@@ -8,9 +8,16 @@ import type {
   SessionRequest,
 } from '../../link/session.ts';
 import type { InstanceKey } from '../runtime.ts';
-import { type ContainerExecution, neverRan, type Target } from './container-execution.ts';
+import {
+  type ContainerExecution,
+  isNotFound,
+  NOT_EXECUTABLE,
+  NOT_FOUND,
+  neverRan,
+  type Target,
+} from './container-execution.ts';
 import type { DockerEngine } from './docker-engine.ts';
-import { Refusal, refusalError } from './engine-error.ts';
+import { Refusal, refusalError, sentence } from './engine-error.ts';
 import { FrameReader } from './log-frames.ts';
 
 /** What a user types at a terminal to say that there is no more. */
@@ -51,10 +58,19 @@ export class ContainerSessions {
         yield { type: 'exit', code: exitCode };
         return;
       }
-      yield* this.#converse(stream, target, options);
+      let held: (SessionOutput & { readonly data: Uint8Array }) | undefined;
+      let isFirst = true;
+      for await (const output of this.#converse(stream, target, options)) {
+        // What comes after it shows that it was the command's own.
+        if (held !== undefined) yield held;
+        held = isFirst && isComplaint(output) ? output : undefined;
+        if (held === undefined) yield output;
+        isFirst = false;
+      }
       const code = await this.#execution.exitCode(target.execId ?? '', signal);
       isOver = true;
-      yield { type: 'exit', code };
+      if (held === undefined) yield { type: 'exit', code };
+      else yield* toRefusal(held, code);
     } catch (error) {
       throw signal.aborted ? signal.reason : error;
     } finally {
@@ -155,6 +171,31 @@ export class ContainerSessions {
     });
     return !(reply instanceof Refusal);
   }
+}
+
+/** How an engine begins to tell that a command never began, on the output that the command never had. */
+const COMPLAINT = 'OCI runtime exec failed: ';
+
+function isComplaint(
+  output: SessionOutput,
+): output is SessionOutput & { readonly data: Uint8Array } {
+  return output.type === 'stdout' && Buffer.from(output.data).toString().startsWith(COMPLAINT);
+}
+
+/** Nothing that a command has written: whoever keeps its output in a file must not find it there. */
+function* toRefusal(
+  held: SessionOutput & { readonly data: Uint8Array },
+  code: number,
+): Generator<SessionOutput> {
+  const isRefused = code === NOT_FOUND || code === NOT_EXECUTABLE;
+  if (!isRefused) {
+    yield held;
+    yield { type: 'exit', code };
+    return;
+  }
+  const text = Buffer.from(held.data).toString().trim().slice(COMPLAINT.length);
+  yield { type: 'stderr', data: Buffer.from(`${sentence(text)}\n`) };
+  yield { type: 'exit', code: isNotFound(text) ? NOT_FOUND : NOT_EXECUTABLE };
 }
 
 type TerminalRequest = NonNullable<SessionRequest['terminal']>;

@@ -63,6 +63,10 @@ const EXECUTE = `
 umask 022
 . /proc/self/fd/3
 exec 3<&-
+if ! command -v "$1" >/dev/null 2>&1 && [ ! -e "$1" ]; then
+  echo "cube: $1: there is no such program" >&2
+  exit 127
+fi
 exec "$@"
 `;
 

@@ -29,7 +29,7 @@ test('cube events prints one line for each change, and ends', async () => {
     '',
   ]);
   expect(exitCode).toBe(0);
-  expect(manager.requests[0]?.url.search).toBe('?after=oldest&follow=false');
+  expect(manager.requests.at(-1)?.url.search).toBe('?after=oldest&follow=false');
 });
 
 test('cube events gives programs one JSON object a line', async () => {
@@ -50,6 +50,17 @@ test('cube events asks for one task or node from a revision on', async () => {
   expect(manager.requests.at(-1)?.url.search).toBe(
     `?after=7&follow=false&task=${taskIdOf(1)}&node=worker-1`,
   );
+});
+
+test('cube events says where the log begins that is kept', async () => {
+  await using manager = await startManagerStub({ events, floor: 7 });
+  const told = 'cube: The log that is kept begins at 2026-01-02T03:04:05.000Z, after revision 7.\n';
+  const all = await cli(['events', '-m', manager.url]);
+  expect(all).toMatchObject({ exitCode: 0, stderr: told });
+  const early = await cli(['events', '--since', '2026-01-01', '-m', manager.url]);
+  expect(early.stderr).toBe(told);
+  const late = await cli(['events', '--since', '2026-01-02T03:04:05Z', '-m', manager.url]);
+  expect(late.stderr).toBe('');
 });
 
 test('cube events ends with the moment that is given', async () => {

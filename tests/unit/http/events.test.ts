@@ -103,7 +103,7 @@ describe('the stream of events', () => {
     expect(reply.statusCode).toBe(410);
     expect(reply.json()).toMatchObject({
       code: 'pruned',
-      hint: expect.stringContaining('after=10'),
+      hint: expect.stringContaining('after revision 10'),
     });
     const headers = { 'last-event-id': '3' };
     expect((await manager.server.inject({ url: '/events', headers })).statusCode).toBe(410);
