@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { historyPart } from './parts/history.ts';
 import { latencyPart } from './parts/latency.ts';
 import { millionPart } from './parts/million.ts';
 import { restPart } from './parts/rest.ts';
@@ -22,6 +23,7 @@ const usual: readonly Part[] = [
   latencyPart,
   schedulingPart,
   watchingPart,
+  historyPart,
   restPart,
 ];
 

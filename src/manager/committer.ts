@@ -48,6 +48,8 @@ export class Committer {
   readonly #options: CommitterOptions;
   readonly #stagedTasks = new Map<string, Task | undefined>();
   readonly #stagedNodes = new Map<string, Node>();
+  readonly #waitingForTurn: (() => void)[] = [];
+  #turnCount = 0;
   #queue: Staged[] = [];
   #nextRevision: number;
   #flushing: Promise<void> | undefined;
@@ -107,6 +109,14 @@ export class Committer {
     if (applied.length === 0 && extra === undefined && this.#isIdle) return result;
     await this.#flushed({ applied, extra });
     return result;
+  }
+
+  /** Resolves when so many more groups are durable or refused, or none is left. */
+  async afterTurns(count: number): Promise<void> {
+    const end = this.#turnCount + count;
+    while (!this.#isIdle && this.#turnCount < end) {
+      await new Promise<void>((resolve) => this.#waitingForTurn.push(resolve));
+    }
   }
 
   get #isIdle(): boolean {
@@ -177,13 +187,21 @@ export class Committer {
         await this.#options.repository.save(toChanges(applied, group));
       } catch (error) {
         this.#fail(group, error);
+        this.#endTurn();
         continue;
       }
       this.#problem = undefined;
       this.#takeOver(applied);
       for (const staged of group) staged.resolve();
+      this.#endTurn();
     }
     this.#flushing = undefined;
+    this.#endTurn();
+  }
+
+  #endTurn(): void {
+    this.#turnCount += 1;
+    for (const wake of this.#waitingForTurn.splice(0)) wake();
   }
 
   #takeGroup(): readonly Staged[] {

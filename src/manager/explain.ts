@@ -28,7 +28,7 @@ interface DecidedPlacement {
 
 export interface ExplainContext {
   readonly state: ClusterState;
-  readonly repository: ManagerRepository;
+  readonly repository: Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
   readonly scheduler: Scheduler;
   readonly snapshot: ClusterSnapshot;
   /** How long until the task's restart is due, in milliseconds. */
@@ -84,7 +84,7 @@ function isToLeave(task: Task, state: ClusterState): boolean {
 /** The latest event of the task that carries a placement, by walking back its chain. */
 async function findDecision(
   task: Task,
-  repository: ManagerRepository,
+  repository: Pick<ManagerRepository, 'findEvent'>,
 ): Promise<CubeEvent | undefined> {
   for await (const event of walkBack(task, repository)) {
     if (event.placement !== undefined) return event;
@@ -95,7 +95,7 @@ async function findDecision(
 /** The events of a task from the newest back, as far as the log has them. */
 export async function* walkBack(
   task: Task,
-  repository: ManagerRepository,
+  repository: Pick<ManagerRepository, 'findEvent'>,
 ): AsyncGenerator<CubeEvent> {
   let revision: number | undefined = task.revision;
   while (revision !== undefined) {

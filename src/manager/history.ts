@@ -1,10 +1,10 @@
 import { CubeError } from '../errors/cube-error.ts';
 import type { Node, Resources } from '../node/node.ts';
 import { createSnapshot } from '../scheduler/ledger.ts';
-import type { ManagerRepository } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { listTasks, type TaskFilter } from './list-tasks.ts';
+import type { PastReader } from './past-reader.ts';
 import { type Moment, type Past, PastStates } from './past-states.ts';
 import { type TaskWithAge, withAge } from './task-age.ts';
 
@@ -34,10 +34,13 @@ interface PastNode {
  * there yet.
  */
 export class History {
+  /** What all of it is read from. */
+  readonly log: PastReader;
   readonly #states: PastStates;
 
-  constructor(state: ClusterState, repository: ManagerRepository) {
-    this.#states = new PastStates(state, repository);
+  constructor(state: ClusterState, log: PastReader) {
+    this.log = log;
+    this.#states = new PastStates(state, log);
   }
 
   /** The newest revision at a moment. */

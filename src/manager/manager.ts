@@ -40,6 +40,7 @@ import {
   toNodeOverview,
 } from './manager-overview.ts';
 import { NodeSupervisor } from './node-supervisor.ts';
+import { PastReader } from './past-reader.ts';
 import { type PlannedTask, planTasks } from './planned-task.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { RunningAttempts } from './running-attempts.ts';
@@ -98,8 +99,9 @@ export class Manager {
     const times = new AttemptTimes(clock);
     for (const task of state.tasks()) times.note(task);
     const journeys = new TaskJourneys(options);
-    const log = new EventLog(state, this.#repository);
-    const history = new History(state, this.#repository);
+    const past = new PastReader(this.#repository, (turns) => committer.afterTurns(turns));
+    const log = new EventLog(state, past);
+    const history = new History(state, past);
     const committer = new Committer({
       state,
       repository: this.#repository,
@@ -274,11 +276,11 @@ export class Manager {
 
   /** How a task was placed, or why it is not, with the verdict on every node. */
   async explain(id: string): Promise<TaskExplanation> {
-    const { state, schedule, times } = this.#started();
+    const { state, schedule, times, history } = this.#started();
     const { task } = await this.getTask(id);
     return explainTask(task, {
       state,
-      repository: this.#repository,
+      repository: history.log,
       scheduler: this.#options.scheduler,
       snapshot: schedule.snapshot(),
       dueInMs: times.dueInMs(id),

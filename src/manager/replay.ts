@@ -3,6 +3,7 @@ import { foldNode, foldTask } from '../event/fold.ts';
 import type { Node } from '../node/node.ts';
 import type { ManagerRepository } from '../store/manager-repository.ts';
 import type { Task } from '../task/task.ts';
+import { PAST_PAGE } from './past-reader.ts';
 
 /** The state as it was at some time. */
 export interface PastState {
@@ -18,9 +19,6 @@ interface State {
 }
 
 type LogReader = Pick<ManagerRepository, 'base' | 'events'>;
-
-/** So few that no commit waits for the store, and nobody for the manager, longer than a moment. */
-const PAGE = 500;
 
 /** The state at the floor of the log: what all events that were pruned come to. */
 export async function readBase(repository: LogReader): Promise<State> {
@@ -49,7 +47,7 @@ export async function foldLog(repository: LogReader, span: Span, state: State): 
   const { until, counts = () => true } = span;
   let cursor = span.after;
   while (cursor < until) {
-    const page = await repository.events(cursor, Math.min(PAGE, until - cursor));
+    const page = await repository.events(cursor, Math.min(PAST_PAGE, until - cursor));
     for (const event of page) {
       if (event.revision !== cursor + 1) return false;
       if (counts(event)) foldInto(state, event);

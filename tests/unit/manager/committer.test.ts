@@ -64,6 +64,25 @@ describe('committer', () => {
     expect(await Promise.all(rest)).toEqual(['done 2', 'done 3', 'done 4']);
   });
 
+  it('tells when so many groups more are durable, or none is left', async () => {
+    const { committer, repository } = makeCommitter();
+    await committer.afterTurns(5);
+    const first = submit(committer, 1);
+    await drain();
+    const second = submit(committer, 2);
+    const over: number[] = [];
+    const turns = [1, 2, 9].map((count) =>
+      committer.afterTurns(count).then(() => over.push(count)),
+    );
+    repository.finish();
+    await first;
+    await drain();
+    expect(over).toEqual([1]);
+    repository.finish();
+    await Promise.all([second, ...turns]);
+    expect(over).toEqual([1, 2, 9]);
+  });
+
   it('checks a plan against the state as it will be', async () => {
     const { committer, repository } = makeCommitter();
     const first = submit(committer, 1);
