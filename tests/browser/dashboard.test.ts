@@ -157,7 +157,7 @@ describe('the slider', () => {
     await latest.click();
     await page.getByRole('heading', { name: 'latest' }).waitFor();
     await page.locator('.page-head').getByText('pending').waitFor();
-    await page.getByText('It was not placed yet.').waitFor();
+    await page.getByText('It has not been placed.').waitFor();
     expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0);
     expect(new URL(page.url()).hash).toContain('at=');
 

@@ -60,25 +60,32 @@ export async function openPrivateEngine(
     await ended;
   };
 
+  const spawnEngine = async (): Promise<void> => {
+    // A killed engine leaves its number behind, and another process may have it by now.
+    await rm(at('pid'), { force: true });
+    const log = openSync(at('log'), 'a');
+    const flags = `--data-root ${at('data')} --exec-root ${at('run')} -p ${at('pid')} -H unix://${path}`;
+    const more = options.liveRestore === true ? '--live-restore' : '';
+    const script = `ip link set lo up; exec dockerd ${flags} ${more} --iptables=false --ip-masq=false --storage-driver=vfs`;
+    engine = spawn(UNSHARE, ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
+    closeSync(log);
+  };
+
   const self: PrivateEngine = {
     path,
     docker,
     async start() {
-      // A killed engine leaves its number behind, and another process may have it by now.
-      await rm(at('pid'), { force: true });
-      const log = openSync(at('log'), 'a');
-      const flags = `--data-root ${at('data')} --exec-root ${at('run')} -p ${at('pid')} -H unix://${path}`;
-      const more = options.liveRestore === true ? '--live-restore' : '';
-      const script = `ip link set lo up; exec dockerd ${flags} ${more} --iptables=false --ip-masq=false --storage-driver=vfs`;
-      engine = spawn(UNSHARE, ['--net', 'sh', '-c', script], { stdio: ['ignore', log, log] });
-      closeSync(log);
+      await spawnEngine();
       await eventually(
-        'the private engine answers',
-        () =>
-          docker.ping().then(
+        `the private engine answers (its log: ${at('log')})`,
+        async () => {
+          // As a service manager does: what a killed engine has left may end the next one's start.
+          if (engine?.exitCode !== null) await spawnEngine();
+          return docker.ping().then(
             () => true,
             () => false,
-          ),
+          );
+        },
         ENGINE_START_MS,
       );
     },

@@ -124,6 +124,8 @@ function followMoment(
         const error = toCubeError(thrown);
         if (error.code === 'unauthorized') session.refuse();
         else pastProblem.value = error;
+        // What is still shown is another moment.
+        past.value = undefined;
         if (!error.retryable) return;
         await sleep(systemClock, RETRY_MS, stop.signal);
         await read();

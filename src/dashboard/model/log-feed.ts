@@ -2,6 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { CubeError } from '../../errors/cube-error.ts';
 import { type Clock, sleep, systemClock, type Timer } from '../../lib/clock.ts';
 import type { LogLine } from '../../link/protocol.ts';
+import { untilVisible, type VisibleDocument, whileVisible } from './page-visibility.ts';
 import { plainLogText } from './plain-log-text.ts';
 import type { Session } from './session.ts';
 import { toCubeError } from './to-cube-error.ts';
@@ -54,29 +55,41 @@ export class LogFeed {
     return this.#isCut;
   }
 
-  /** Resolves when the attempt has ended, or the signal is aborted; never throws. */
-  async run(session: Pick<Session, 'client'>, id: string, signal: AbortSignal): Promise<void> {
-    for (let failureCount = 0; ; failureCount += 1) {
+  /**
+   * Resolves when the attempt has ended, or the signal is aborted; never throws. While nobody looks
+   * at the page, it leaves its connection to others.
+   */
+  async run(
+    session: Pick<Session, 'client'>,
+    id: string,
+    options: { readonly document: VisibleDocument; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { document, signal } = options;
+    let failureCount = 0;
+    while (!signal.aborted) {
+      await untilVisible(document, signal).catch(() => undefined);
+      const visible = whileVisible(document, signal);
       try {
-        const hasRead = await this.#read(session, id, signal);
-        if (hasRead) failureCount = 0;
-        const { status } = await session.client.get(id, { signal });
+        if (await this.#read(session, id, visible.signal)) failureCount = 0;
+        const { status } = await session.client.get(id, { signal: visible.signal });
         if (status.state !== 'running' && status.state !== 'scheduled') {
           this.#state.value = { kind: 'ended' };
           return;
         }
       } catch (thrown) {
-        if (signal.aborted) return;
+        if (visible.signal.aborted) continue;
         const error = toCubeError(thrown);
         if (!error.retryable) {
           this.#state.value = { kind: 'failed', error };
           return;
         }
+      } finally {
+        visible.release();
       }
       this.#state.value = { kind: 'interrupted' };
       const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failureCount);
+      failureCount += 1;
       await sleep(this.#clock, delayMs, signal).catch(() => undefined);
-      if (signal.aborted) return;
     }
   }
 

@@ -32,16 +32,15 @@ export async function readTaskDetail(
   }
   const [task, all] = await Promise.all([
     client.get(id, { at, signal }),
-    client.taskEvents(id, { signal }).catch(nothingIfGone),
+    client.taskEvents(id, { signal }).catch((error: unknown) => {
+      // A task that is gone by now was still there then, and the log tells of it.
+      const isGone = isCubeError(error, 'pruned') || isCubeError(error, 'not-found');
+      if (!isGone) throw error;
+      return Array.fromAsync(client.events({ taskId: id, follow: false, signal }));
+    }),
   ]);
   const events = all.filter(({ revision }) => revision <= at);
   return { task, events, explanation: recordedExplanation(id, events) };
-}
-
-/** A task that is gone by now was still there then. */
-function nothingIfGone(error: unknown): readonly EventReply[] {
-  if (isCubeError(error, 'pruned') || isCubeError(error, 'not-found')) return [];
-  throw error;
 }
 
 /** The last decision by then, as its event has it. */

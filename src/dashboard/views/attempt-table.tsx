@@ -4,16 +4,18 @@ import { formatMoment } from '../model/format-time.ts';
 import { StateBadge } from './state-badge.tsx';
 
 /** Every attempt that the log still knows of. */
-export function AttemptTable({
-  attempts,
-}: {
+export function AttemptTable(props: {
   readonly attempts: readonly AttemptRow[];
+  /** How many attempts there were, whether or not the log still tells of them. */
+  readonly count: number;
 }): JSX.Element {
+  const { attempts, count } = props;
+  const words = count === 0 ? 'It has not been placed.' : 'No event of them is kept any more.';
   return (
     <section class="panel" aria-labelledby="attempts">
       <h2 id="attempts">Attempts</h2>
       {attempts.length === 0 ? (
-        <p class="muted">It was not placed yet.</p>
+        <p class="muted">{words}</p>
       ) : (
         <ol class="attempts">
           {attempts.map((attempt) => (

@@ -38,7 +38,7 @@ export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Elemen
         <h1>Events</h1>
         <output class="muted">
           {found.length.toLocaleString()} of {all.length.toLocaleString()} that were read
-          {isAll ? ', which are all that are kept' : ''}
+          {isAll ? `, which are all that are kept${isNow ? '' : ' up to then'}` : ''}
         </output>
       </div>
       <search class="filters">
@@ -72,7 +72,11 @@ export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Elemen
       </search>
       {error !== undefined && <ProblemBanner error={error} />}
       {found.length === 0 ? (
-        <p class="empty">No event fits.</p>
+        <NoEvent
+          isAll={isAll}
+          count={all.length}
+          {...(all.length < UNASKED_COUNT_MAX && { onSeen: readMore })}
+        />
       ) : (
         <VirtualBox
           class="event-box"
@@ -94,6 +98,23 @@ export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Elemen
         </VirtualBox>
       )}
     </>
+  );
+}
+
+/** That nothing fits is said of what was read; meanwhile more of it is. */
+function NoEvent(props: {
+  readonly isAll: boolean;
+  readonly count: number;
+  readonly onSeen?: () => void;
+}): JSX.Element {
+  const { isAll, count, onSeen } = props;
+  useEffect(() => {
+    if (!isAll) onSeen?.();
+  }, [isAll, count, onSeen]);
+  return (
+    <p class="empty">
+      {isAll ? 'No event fits.' : `None of the newest ${count.toLocaleString()} events fits.`}
+    </p>
   );
 }
 

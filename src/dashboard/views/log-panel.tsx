@@ -12,10 +12,11 @@ import { VirtualBox } from './virtual-box.tsx';
 const LINE_HEIGHT = 20;
 
 /** What a task says, as it says it. In the past: up to then. */
-export function LogPanel(props: { readonly id: string; readonly hasRun: boolean }): JSX.Element {
-  const { id, hasRun } = props;
+export function LogPanel(props: { readonly id: string; readonly attempt: number }): JSX.Element {
+  const { id, attempt } = props;
+  const hasRun = attempt > 0;
   const { at, past } = useDashboard();
-  const feed = useLogFeed(id, hasRun);
+  const feed = useLogFeed(id, attempt);
   const search = useSignal('');
   const onlyMatches = useSignal(false);
   const until = at.value === undefined ? undefined : past.value?.event?.time;
@@ -99,17 +100,17 @@ function wordsOf({ kind }: LogState): string {
   return kind === 'interrupted' ? ', connection lost, trying again' : '';
 }
 
-function useLogFeed(id: string, hasRun: boolean): LogFeed {
+function useLogFeed(id: string, attempt: number): LogFeed {
   const { session } = useDashboard();
   const [feed, setFeed] = useState(() => new LogFeed());
   useEffect(() => {
-    if (!hasRun) return;
+    if (attempt === 0) return;
     const stop = new AbortController();
     const next = new LogFeed();
     setFeed(next);
-    next.run(session, id, stop.signal).catch(() => undefined);
+    next.run(session, id, { document, signal: stop.signal }).catch(() => undefined);
     return () => stop.abort();
-  }, [session, id, hasRun]);
+  }, [session, id, attempt]);
   return feed;
 }
 

@@ -57,14 +57,14 @@ export function TaskPage(props: { readonly id: string; readonly copy: ClusterCop
       <div class="panels">
         <div class="panel-stack">
           <TaskFacts task={task} />
-          <AttemptTable attempts={attemptsOf(events)} />
+          <AttemptTable attempts={attemptsOf(events)} count={status.attempt} />
         </div>
         <div class="panel-stack">
           <PlacementPanel explanation={explanation} status={status} />
           <Timeline events={events} />
         </div>
       </div>
-      <LogPanel key={`${id} ${status.attempt}`} id={id} hasRun={status.attempt > 0} />
+      <LogPanel key={id} id={id} attempt={status.attempt} />
     </>
   );
 }

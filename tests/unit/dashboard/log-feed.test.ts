@@ -6,6 +6,7 @@ import { CubeError } from '../../../src/errors/cube-error.ts';
 import type { TaskState } from '../../../src/task/task-state.ts';
 import { eventually } from '../../support/eventually.ts';
 import { taskIdOf, taskReplyOf } from '../../support/task-replies.ts';
+import { fakeDocument } from './fake-document.ts';
 
 type Stream = readonly (string | CubeError)[];
 
@@ -33,8 +34,9 @@ function feedOf(streams: readonly Stream[], states: readonly TaskState[]) {
   const feed = new LogFeed();
   const stop = new AbortController();
   const session: Pick<Session, 'client'> = { client };
-  const done = feed.run(session, taskIdOf(1), stop.signal);
-  return { feed, done, stop, askedCount: () => askedCount };
+  const document = fakeDocument();
+  const done = feed.run(session, taskIdOf(1), { document, signal: stop.signal });
+  return { feed, done, stop, document, askedCount: () => askedCount };
 }
 
 const textsOf = (feed: LogFeed): readonly string[] => feed.lines.value.map(({ text }) => text);
@@ -82,7 +84,17 @@ describe('the output of a task in the dashboard', () => {
     expect(feed.state.value).toEqual({ kind: 'failed', error: gone });
   });
 
-  it('is given up by whoever looks away', async () => {
+  it('is asked for only while somebody looks at the page', async () => {
+    const { done, document, askedCount } = feedOf([['a'], ['a', 'b']], ['running', 'completed']);
+    document.turn('hidden');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(askedCount()).toBe(1);
+    document.turn('visible');
+    await done;
+    expect(askedCount()).toBe(2);
+  });
+
+  it('is given up by whoever leaves the page', async () => {
     const { done, stop, askedCount } = feedOf([['a']], ['running']);
     stop.abort();
     await done;

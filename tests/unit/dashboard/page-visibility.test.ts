@@ -1,27 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  untilVisible,
-  type VisibleDocument,
-  whileVisible,
-} from '../../../src/dashboard/model/page-visibility.ts';
-
-/** A document that is shown and hidden by the test. */
-function fakeDocument(): VisibleDocument & { turn(state: 'visible' | 'hidden'): void } {
-  const target = new EventTarget();
-  let visibilityState: 'visible' | 'hidden' = 'visible';
-  const document = {
-    get visibilityState() {
-      return visibilityState;
-    },
-    addEventListener: target.addEventListener.bind(target),
-    removeEventListener: target.removeEventListener.bind(target),
-    turn(state: 'visible' | 'hidden') {
-      visibilityState = state;
-      target.dispatchEvent(new Event('visibilitychange'));
-    },
-  };
-  return document as never;
-}
+import { untilVisible, whileVisible } from '../../../src/dashboard/model/page-visibility.ts';
+import { fakeDocument } from './fake-document.ts';
 
 describe('a page that nobody sees', () => {
   it('lets go of its connection, and takes it up when it is seen', async () => {
