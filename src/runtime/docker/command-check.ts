@@ -16,6 +16,12 @@ const FOLDER_BIT = 2 ** 31;
 const LINK_BIT = 2 ** 27;
 const EXECUTE_BITS = 0o111;
 
+/** What is to be known of a container that was made and does not run yet. */
+export type MadeContainer = Pick<
+  ContainerFacts,
+  'id' | 'searchPath' | 'workingFolder' | 'plainImageId'
+>;
+
 type Found = 'missing' | 'not-executable' | 'executable' | 'unknown';
 
 /** Programs that are known to be in their images, at most. */
@@ -39,7 +45,7 @@ export class CommandCheck {
 
   /** @throws CubeError `runtime-failed` naming the command. Where nothing can be told, it says nothing. */
   async check(options: {
-    readonly container: ContainerFacts;
+    readonly container: MadeContainer;
     readonly spec: TaskSpec;
     readonly signal: AbortSignal;
   }): Promise<void> {
@@ -70,7 +76,7 @@ export class CommandCheck {
   }
 }
 
-function candidatePaths(command: string, container: ContainerFacts): string[] {
+function candidatePaths(command: string, container: MadeContainer): string[] {
   if (command.includes('/')) return [posix.resolve('/', container.workingFolder, command)];
   const folders = (container.searchPath ?? DEFAULT_SEARCH_PATH).split(':');
   return folders

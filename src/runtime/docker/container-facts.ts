@@ -108,10 +108,17 @@ export function parseContainer(reply: unknown, machine: Machine = {}): Container
     isLostOnReboot,
     memoryBytes: memory > 0 ? memory : undefined,
     ports: publishedPorts(NetworkSettings?.Ports ?? {}),
-    searchPath: Config.Env?.find((one) => one.startsWith('PATH='))?.slice('PATH='.length),
+    searchPath: searchPathIn(Config.Env),
     workingFolder: Config.WorkingDir || '/',
     plainImageId: Mounts?.length === 0 ? Image : undefined,
   };
+}
+
+/** The value of PATH among variables as an engine lists them. */
+export function searchPathIn(
+  environment: readonly string[] | null | undefined,
+): string | undefined {
+  return environment?.find((one) => one.startsWith('PATH='))?.slice('PATH='.length);
 }
 
 /** The facts as the port tells them. */

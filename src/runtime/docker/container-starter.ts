@@ -3,10 +3,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { PublishedPort } from '../../task/port.ts';
+import type { TaskSpec } from '../../task/task-spec.ts';
 import { findPortHolder } from '../port-holder.ts';
 import type { InstanceSpec, InstanceStatus, StartOptions } from '../runtime.ts';
 import type { BindPolicy } from './bind-policy.ts';
-import { CommandCheck } from './command-check.ts';
+import { CommandCheck, type MadeContainer } from './command-check.ts';
 import { containerConfig } from './container-config.ts';
 import { type ContainerFacts, toStatus } from './container-facts.ts';
 import type { ContainerFinder } from './container-finder.ts';
@@ -14,7 +15,7 @@ import { containerName } from './container-labels.ts';
 import type { ContainerRemover } from './container-remover.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { Refusal } from './engine-error.ts';
-import type { ImagePuller } from './image-puller.ts';
+import type { ImageFacts, ImagePuller } from './image-puller.ts';
 import { createError, isPortTaken, startError, takenPort } from './start-failure.ts';
 import type { TaskVolumes } from './task-volumes.ts';
 
@@ -57,12 +58,17 @@ export class ContainerStarter {
 
   /** See `Runtime.start`. */
   async start(instance: InstanceSpec, options: StartOptions): Promise<InstanceStatus> {
-    const { finder } = this.#options;
+    const { finder, puller } = this.#options;
     const { signal } = options;
+    const { image } = instance.spec;
     signal.throwIfAborted();
-    const present = await finder.find(instance, signal);
+    // Both at once: of nearly every start there is an image, and no container.
+    const [present, found] = await Promise.all([
+      finder.find(instance, signal),
+      image === undefined ? undefined : puller.find(image, signal),
+    ]);
     if (present !== undefined && present.phase !== 'created') return toStatus(present);
-    const make = present ?? (await this.#prepare(instance, options));
+    const make = present ?? (await this.#prepare(instance, { ...options, found }));
     signal.throwIfAborted();
     // From here on the engine changes things. An abort no longer ends a call half-way, of which
     // nobody would know the outcome; it is heeded between the calls.
@@ -71,7 +77,10 @@ export class ContainerStarter {
   }
 
   /** Everything that can go wrong before there is a container. */
-  async #prepare(instance: InstanceSpec, options: StartOptions): Promise<Recipe> {
+  async #prepare(
+    instance: InstanceSpec,
+    options: StartOptions & { readonly found: ImageFacts | undefined },
+  ): Promise<Recipe> {
     const { binds, puller, volumes } = this.#options;
     const { spec } = instance;
     if (spec.image === undefined) {
@@ -85,13 +94,13 @@ export class ContainerStarter {
       paths: image.volumePaths,
       signal: options.signal,
     });
-    return { image: image.reference, anonymousVolumes };
+    return { image, anonymousVolumes };
   }
 
   async #makeAndRun(make: ContainerFacts | Recipe, run: Run): Promise<InstanceStatus> {
     try {
       const container = 'id' in make ? make : await this.#create(make, run);
-      if (container.phase !== 'created') return toStatus(container);
+      if (isDescribed(container) && container.phase !== 'created') return toStatus(container);
       run.signal.throwIfAborted();
       // Again for one made earlier: what a path leads to may have changed since.
       if ('id' in make) await this.#options.binds.resolve(run.instance.spec.binds);
@@ -113,7 +122,7 @@ export class ContainerStarter {
   }
 
   /** The new container; the one that an earlier call made, when its reply was lost. */
-  async #create(recipe: Recipe, run: Run): Promise<ContainerFacts> {
+  async #create(recipe: Recipe, run: Run): Promise<ContainerFacts | MadeContainer> {
     const { engine, finder, binds, worker, pidsLimit } = this.#options;
     const { instance, shielded } = run;
     const { spec } = instance;
@@ -122,7 +131,8 @@ export class ContainerStarter {
       // Resolved last, so that hardly any time is left in which a link could be changed.
       const resolved = await binds.resolve(spec.binds);
       const { image, anonymousVolumes } = recipe;
-      const config = { worker, instance, image, pidsLimit, binds: resolved, anonymousVolumes };
+      const mounts = { binds: resolved, anonymousVolumes };
+      const config = { worker, instance, image: image.reference, pidsLimit, ...mounts };
       const reply = await this.#attemptOnce(instance, () =>
         engine.attempt({
           what: `make a container for ${spec.name}`,
@@ -132,13 +142,16 @@ export class ContainerStarter {
         }),
       );
       if (reply instanceof Refusal && reply.status !== 409) throw createError(spec, reply);
-      const id = reply === undefined || reply instanceof Refusal ? name : reply.id;
-      const made = await finder.describe(id, shielded);
+      if (reply !== undefined && !(reply instanceof Refusal)) {
+        finder.remember(instance, reply.id);
+        return madeFrom(reply.id, recipe, spec);
+      }
+      const made = await finder.describe(name, shielded);
       if (made !== undefined && isOf(made, instance)) {
         finder.remember(instance, made.id);
         return made;
       }
-      if (tries >= NAME_TRIES) throw nameError(name, reply instanceof Refusal ? reply : undefined);
+      if (tries >= NAME_TRIES) throw nameError(name, reply);
       await sleep(this.#options.clock, NAME_WAIT_MS, run.signal);
     }
   }
@@ -161,7 +174,7 @@ export class ContainerStarter {
     }
   }
 
-  async #run(container: ContainerFacts, { instance, shielded }: Run): Promise<void> {
+  async #run(container: MadeContainer, { instance, shielded }: Run): Promise<void> {
     const { engine } = this.#options;
     const { spec } = instance;
     for (let tries = 1; ; tries += 1) {
@@ -207,7 +220,7 @@ export class ContainerStarter {
 
 /** What a container is made from. */
 interface Recipe {
-  readonly image: string;
+  readonly image: ImageFacts;
   readonly anonymousVolumes: readonly { readonly name: string; readonly target: string }[];
 }
 
@@ -215,6 +228,27 @@ interface Run {
   readonly instance: InstanceSpec;
   readonly signal: AbortSignal;
   readonly shielded: AbortSignal;
+}
+
+/** What a container is that an engine says it has just made so, which needs no second question. */
+function madeFrom(
+  id: string,
+  { image, anonymousVolumes }: Recipe,
+  { env, binds, volumes }: TaskSpec,
+): MadeContainer {
+  const { PATH: path } = env;
+  const mountCount = anonymousVolumes.length + binds.length + volumes.length;
+  return {
+    id,
+    searchPath:
+      path === undefined ? image.searchPath : typeof path === 'string' ? path : path.secret,
+    workingFolder: image.workingFolder,
+    plainImageId: mountCount === 0 ? image.id : undefined,
+  };
+}
+
+function isDescribed(container: ContainerFacts | MadeContainer): container is ContainerFacts {
+  return 'phase' in container;
 }
 
 function isOf(container: ContainerFacts, instance: InstanceSpec): boolean {

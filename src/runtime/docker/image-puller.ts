@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { formatDuration } from '../../task/quantity.ts';
 import type { TaskSpec } from '../../task/task-spec.ts';
 import type { StartOptions } from '../runtime.ts';
+import { searchPathIn } from './container-facts.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { CallTimeout, isRecord, Refusal, refusalError, sentence } from './engine-error.ts';
 import { type ImageReference, parseImageReference } from './image-reference.ts';
@@ -24,6 +25,11 @@ export interface ImageFacts {
   readonly reference: string;
   /** Paths for which the image asks for anonymous volumes. */
   readonly volumePaths: readonly string[];
+  /** Undefined where the engine does not tell. */
+  readonly id: string | undefined;
+  /** Where its programs are looked for, and from where. */
+  readonly searchPath: string | undefined;
+  readonly workingFolder: string;
 }
 
 interface Pull {
@@ -41,8 +47,13 @@ interface Failure {
 }
 
 const imageSchema = z.object({
+  Id: z.string().optional().catch(undefined),
   Config: z
-    .object({ Volumes: z.record(z.string(), z.unknown()).nullish() })
+    .object({
+      Volumes: z.record(z.string(), z.unknown()).nullish(),
+      Env: z.array(z.string()).nullish().catch(undefined),
+      WorkingDir: z.string().nullish().catch(undefined),
+    })
     .nullish()
     .catch(undefined),
 });
@@ -70,19 +81,24 @@ export class ImagePuller {
     this.#silenceMs = options.silenceMs;
   }
 
+  /** What the engine has by this name; undefined where there is none. Nothing is pulled. */
+  find(image: string, signal: AbortSignal): Promise<ImageFacts | undefined> {
+    return this.#inspect(parseImageReference(image), signal);
+  }
+
   /**
    * Pulls the image as the policy says.
    *
+   * @param found What `find` has just told of it, so that it is not asked twice.
    * @throws CubeError `image-missing` with the registry's words.
    */
   async ensure(
     image: string,
     policy: TaskSpec['pull'],
-    options: StartOptions,
+    { found, ...options }: StartOptions & { readonly found?: ImageFacts | undefined },
   ): Promise<ImageFacts> {
     const reference = parseImageReference(image);
-    const present =
-      policy === 'always' ? undefined : await this.#inspect(reference, options.signal);
+    const present = policy === 'always' ? undefined : found;
     if (present !== undefined) {
       this.#failures.delete(reference.text);
       return present;
@@ -234,9 +250,14 @@ export class ImagePuller {
       if (reply.status === 404) return undefined;
       throw refusalError(what, reply);
     }
-    const parsed = imageSchema.safeParse(reply);
-    const volumes = parsed.success ? parsed.data.Config?.Volumes : undefined;
-    return { reference: text, volumePaths: Object.keys(volumes ?? {}) };
+    const { Id: id, Config } = imageSchema.safeParse(reply).data ?? {};
+    return {
+      reference: text,
+      volumePaths: Object.keys(Config?.Volumes ?? {}),
+      id,
+      searchPath: searchPathIn(Config?.Env),
+      workingFolder: Config?.WorkingDir || '/',
+    };
   }
 }
 
