@@ -12,6 +12,11 @@ import type { AppliedEvent, ClusterState, StateView } from './cluster-state.ts';
 export interface Proposal<Result> {
   readonly drafts: readonly EventDraft[];
   readonly result: Result;
+  /**
+   * Whether it answers a client: where nothing is to be changed, it is still made sure that this
+   * manager reigns, since one that was replaced knows only how things were. Default: false.
+   */
+  readonly isAnswer?: boolean;
   /** Records beside tasks, nodes and events that belong to the same transaction. */
   readonly extra?: ManagerChanges['extra'];
 }
@@ -105,8 +110,9 @@ export class Committer {
       if (!this.#isIdle) await this.#flushed({ applied: [], extra: undefined });
       throw refusal;
     }
-    const { result, extra } = proposed;
-    if (applied.length === 0 && extra === undefined && this.#isIdle) return result;
+    const { result, extra, isAnswer = false } = proposed;
+    const isNothing = applied.length === 0 && extra === undefined;
+    if (isNothing && !isAnswer && this.#isIdle) return result;
     await this.#flushed({ applied, extra });
     return result;
   }

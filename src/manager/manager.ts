@@ -199,7 +199,8 @@ export class Manager {
     await this.getTask(id);
     await committer.commit((view) => {
       const task = view.findTask(id);
-      return { drafts: task === undefined ? [] : judge(task), result: undefined };
+      const drafts = task === undefined ? [] : judge(task);
+      return { drafts, result: undefined, isAnswer: true };
     });
     return this.getTask(id);
   }
@@ -230,7 +231,7 @@ export class Manager {
           hint: '"cube node" lists them all.',
         });
       }
-      return { drafts: judge(node), result: undefined };
+      return { drafts: judge(node), result: undefined, isAnswer: true };
     });
     const changed = this.listNodes().find(({ node }) => node.name === name);
     assert(changed !== undefined, 'a node that was changed is there');

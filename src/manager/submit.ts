@@ -37,7 +37,7 @@ export function planSubmission(
   if (existing === undefined && isGone) throw prunedError(id);
   if (existing !== undefined) {
     assertSameSpec(existing, spec);
-    return { drafts: [], result: false };
+    return { drafts: [], result: false, isAnswer: true };
   }
   if (shortage !== undefined) throw shortage;
   if (state.taskCount >= taskCountMax) {

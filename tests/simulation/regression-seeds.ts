@@ -18,5 +18,6 @@ export const regressionSeeds: readonly RegressionSeed[] = [
   { seed: 710000391, bug: 'a repeated order restarted what had ended before records were lost' },
   { seed: 99, bug: 'a restart was refused for a stop that was not yet durable' },
   { seed: 750000041, bug: 'what a worker without records could not look for was told as ended' },
+  { seed: 895615009, bug: 'a manager that was replaced confirmed a drain that had ended since' },
   { seed: 760001696, bug: 'a restart of what a drain moves was forgotten when that ended itself' },
 ];

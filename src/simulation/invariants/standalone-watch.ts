@@ -91,7 +91,8 @@ export class StandaloneWatch {
     } else if (type === 'ended' || type === 'removed') {
       if (runs.startedAt === undefined || runs.endedAt !== undefined) return;
       runs.endedAt = now;
-      runs.isTold = runs.aheadMs === this.#aheadMs(task);
+      // When something was taken away, no runtime tells: its worker sees only that it is gone.
+      runs.isTold = type === 'ended' && runs.aheadMs === this.#aheadMs(task);
     }
   }
 

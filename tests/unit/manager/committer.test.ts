@@ -64,6 +64,21 @@ describe('committer', () => {
     expect(await Promise.all(rest)).toEqual(['done 2', 'done 3', 'done 4']);
   });
 
+  it('confirms what changes nothing only while it reigns', async () => {
+    const { committer, repository } = makeCommitter();
+    const nothing = { drafts: [], result: 'as it was' };
+    await expect(committer.commit(() => nothing)).resolves.toBe('as it was');
+    const answer = committer.commit(() => ({ ...nothing, isAnswer: true }));
+    await drain();
+    expect(repository.saves).toMatchObject([{ events: [], tasks: [], nodes: [] }]);
+    repository.finish();
+    await expect(answer).resolves.toBe('as it was');
+    const late = committer.commit(() => ({ ...nothing, isAnswer: true }));
+    await drain();
+    repository.finish(new CubeError('storage-conflict', 'Another manager reigns.'));
+    await expect(late).rejects.toMatchObject({ code: 'storage-conflict' });
+  });
+
   it('tells when so many groups more are durable, or none is left', async () => {
     const { committer, repository } = makeCommitter();
     await committer.afterTurns(5);
