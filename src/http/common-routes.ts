@@ -16,6 +16,7 @@ export function commonRoutes(registry: Registry, health: () => Health): readonly
       method: 'GET',
       path: '/healthz',
       access: 'open',
+      answersHead: true,
       summary: 'Whether this server works; needs no token.',
       replies: {
         200: { description: 'It does.', schema: healthSchema },
@@ -30,6 +31,7 @@ export function commonRoutes(registry: Registry, health: () => Health): readonly
       method: 'GET',
       path: '/metrics',
       access: 'token',
+      answersHead: true,
       summary: 'Metrics for Prometheus.',
       replies: { 200: { description: 'Metrics.', mediaType: 'text/plain', schema: z.string() } },
       handle: async () =>

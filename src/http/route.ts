@@ -35,6 +35,8 @@ interface Route<Params = never, Query = never> {
   readonly access: Access;
   /** A page to which a link on another site may lead, as it is the same for everyone. Default false. */
   readonly isPage?: boolean;
+  /** Asked by what only wants to know whether it answers, such as a load balancer. Default false. */
+  readonly answersHead?: boolean;
   readonly summary: string;
   readonly params: z.ZodType<Params>;
   readonly query: z.ZodType<Query>;

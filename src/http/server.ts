@@ -23,7 +23,6 @@ import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
 import { addGauge } from './metrics.ts';
 import { OpenStreams } from './open-streams.ts';
-import { describeApi, toFastifySchema } from './openapi.ts';
 import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
 import { RequestSpans } from './request-spans.ts';
 import { type AnyRoute, defineRoute, FullReply } from './route.ts';
@@ -60,6 +59,7 @@ class Server implements HttpServer {
   readonly inject: FastifyInstance['inject'];
   readonly #options: HttpServerOptions;
   readonly #parts: ServerParts;
+  #description: Promise<object> | undefined;
   readonly #app: FastifyInstance;
   readonly #authorize: Authorize;
   readonly #connections: Connections;
@@ -81,7 +81,7 @@ class Server implements HttpServer {
     this.#authorize = createAuthorize(options.doors?.token);
     // Until it listens, only requests without a socket come, and they name port 80.
     this.#doors = this.#createDoors(this.#names, 80);
-    this.routes = [...parts.routes, descriptionRoute(() => this.#app.swagger())];
+    this.routes = [...parts.routes, descriptionRoute(() => this.#describe())];
     const wanted = { ...defaultLimits, ...options.limits };
     const limits = { ...wanted, connectionCountMax: fitConnections(wanted.connectionCountMax) };
     this.#streams = new OpenStreams(limits);
@@ -156,7 +156,6 @@ class Server implements HttpServer {
       });
     });
     app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));
-    await describeApi(app, { ...this.#parts.info, version: this.#options.version });
     for (const route of this.routes) this.#add(route);
     await app.ready();
   }
@@ -239,6 +238,14 @@ class Server implements HttpServer {
     if (this.#isClosing) throw new CubeError('unavailable', 'Cube is shutting down.');
   }
 
+  #describe(): Promise<object> {
+    const info = { ...this.#parts.info, version: this.#options.version };
+    this.#description ??= import('./openapi.ts').then(({ describeApi }) =>
+      describeApi(this.routes, info),
+    );
+    return this.#description;
+  }
+
   #checkMethod(request: FastifyRequest, reply: FastifyReply): void {
     const allowed = this.routes
       .filter((route) => matches(route.path, request.raw.url ?? ''))
@@ -256,7 +263,7 @@ class Server implements HttpServer {
     this.#app.route({
       method: route.method,
       url: route.path,
-      schema: toFastifySchema(route),
+      exposeHeadRoute: route.answersHead === true,
       config: { access: route.access },
       bodyLimit: route.bodyBytesMax ?? BODY_BYTES_MAX,
       handler: async (request, reply) => {
@@ -330,14 +337,14 @@ class Server implements HttpServer {
   }
 }
 
-function descriptionRoute(describe: () => object): AnyRoute {
+function descriptionRoute(describe: () => Promise<object>): AnyRoute {
   return defineRoute({
     method: 'GET',
     path: '/openapi.json',
     access: 'token',
     summary: 'This description.',
     replies: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
-    handle: async () => describe(),
+    handle: describe,
   });
 }
 

@@ -295,6 +295,13 @@ describe('a path', () => {
       expect(reply.headers.allow).toBe('POST, GET');
     },
   );
+
+  it('that only asks whether it answers is answered without a body', async () => {
+    for (const url of ['/healthz', '/metrics']) {
+      const reply = await manager.server.inject({ method: 'HEAD', url });
+      expect([reply.statusCode, reply.body]).toEqual([200, '']);
+    }
+  });
 });
 
 describe('stopping', () => {
