@@ -8,7 +8,7 @@ type LogRepository = Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
 export const PAST_PAGE = 200;
 
 /** How many groups of the present are made durable between two pages of the past, where there are any. */
-const TURNS = 2;
+const TURNS = 3;
 
 /**
  * The log for those who look back, however many they are: one page at a time, and each only after

@@ -81,7 +81,8 @@ export class RunningAttempts {
 }
 
 function notRunning({ id, status }: Task): CubeError {
-  return new CubeError('conflict', `Task ${id} does not run: it is ${status.state}.`, {
+  const again = status.restartDelayMs === undefined ? '' : ', and waits to be started again';
+  return new CubeError('conflict', `Task ${id} does not run: it is ${status.state}${again}.`, {
     hint: `See "cube explain ${id}" for why.`,
   });
 }

@@ -6,9 +6,17 @@ export function logChanges(logger: Logger, changes: readonly AttemptChange[]): v
   for (const { before, after } of changes) {
     if (after === undefined || after.gone === true) continue;
     const { taskId, attempt, spec, observation, desired } = after;
-    if (before?.observation.phase === observation.phase) continue;
     const { phase, runtimeId, ended } = observation;
     const fields = { taskId, attempt, name: spec?.name, runtimeId };
+    // What a manager does not know of, such as one that was restored, is to leave a trace.
+    const isDropped = desired === 'forgotten' && before?.desired === 'running';
+    if (isDropped && phase !== 'ended') {
+      logger.info(
+        fields,
+        'The manager does not know of an attempt that runs: it is ended, and removed.',
+      );
+    }
+    if (before?.observation.phase === observation.phase) continue;
     const isAwaited = phase === 'preparing' && desired === 'running';
     if (isAwaited) logger.info(fields, 'An attempt is to run.');
     if (phase === 'running') logger.info(fields, 'An attempt runs.');

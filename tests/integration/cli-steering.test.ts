@@ -113,6 +113,12 @@ test('a drain tells which task cannot leave and why, and then what is true', asy
     ),
   });
   await cluster.type('node', 'drain', 'worker-1', '--detach');
+  const restart = await cluster.type('restart', 'bound');
+  expect(restart).toMatchObject({
+    exitCode: 4,
+    stderr: expect.stringContaining('a restart would end it, and not start it'),
+  });
+  expect((await cluster.read('status', 'bound')).status).toMatchObject({ attempt: 1 });
   const { stdout } = await cluster.type('explain', 'bound');
   expect(stdout).toContain(`worker-1 is drained; the task ${why}.`);
   const [emptied] = await Promise.all([

@@ -19,6 +19,10 @@ What the task wrote to its standard output comes on the standard output, and wha
 error output on the error output. On a terminal, control sequences are left out unless --raw is
 given.
 
+A container's lines come in the order in which they were written, with their times. A plain process
+writes to two files, which do not tell that: what it wrote before comes one output after the other,
+the error output last, and --tail counts that first.
+
 Examples:
   cube logs web
   cube logs --follow --tail 20 web

@@ -1,4 +1,8 @@
 import type { Command } from 'commander';
+import type { CubeClient } from '../../client/cube-client.ts';
+import { CubeError } from '../../errors/cube-error.ts';
+import type { TaskReply } from '../../link/replies.ts';
+import { isPlaced } from '../../task/task.ts';
 import { type CommandContext, once } from '../command-context.ts';
 import { shortId } from '../describe-task.ts';
 import { findAllTasks } from '../find-all-tasks.ts';
@@ -39,6 +43,7 @@ export function defineRestart(program: Command, context: CommandContext): void {
     const client = await connect(io, flags);
     const all = flags.all === true;
     const tasks = await findAllTasks(client, words, { all, done: 'restarted' });
+    for (const task of tasks) await assertHasPlace(client, task);
     const asked = await Promise.all(tasks.map(({ id }) => client.restart(id)));
     if (flags.detach === true) {
       if (flags.json === true) return io.stdout.write(toJson(asked));
@@ -52,4 +57,18 @@ export function defineRestart(program: Command, context: CommandContext): void {
     context.exitCode = outcome.exitCode;
     if (flags.json === true) await io.stdout.write(toJson(outcome.tasks));
   });
+}
+
+/** @throws CubeError `conflict`: what runs on a drained node for want of another would only be ended. */
+async function assertHasPlace(client: CubeClient, task: TaskReply): Promise<void> {
+  if (!isPlaced(task)) return;
+  const { now } = await client.placement(task.id);
+  // Of a task that is placed it is told only where it is to leave its node.
+  if (now === undefined || now.placement.node !== undefined) return;
+  const { node = '' } = task.status;
+  throw new CubeError(
+    'conflict',
+    `${task.spec.name} is on ${node}, which is drained, and no other node can take it now: a restart would end it, and not start it.`,
+    { hint: `Let tasks in again first: cube node resume ${node}.` },
+  );
 }

@@ -17,6 +17,9 @@ import { StateBadge } from './state-badge.tsx';
 /** More nodes than these stand closer, with their amounts for whoever points at a bar. */
 const DENSE_COLUMN_COUNT = 6;
 
+/** So many of those that wait are shown, lest the nodes come to lie below the page. */
+const WAITING_COUNT_MAX = 40;
+
 /** What runs where: nodes as columns, and their tasks as cubes in them. */
 export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element {
   const { at, bar } = useDashboard();
@@ -52,7 +55,11 @@ export function ClusterPage({ copy }: { readonly copy: ClusterCopy }): JSX.Eleme
         </p>
       )}
       {waiting.tasks.length > 0 && (
-        <Column column={waiting} largest={largest} cubeCountMax={cubeCountMax} />
+        <Column
+          column={waiting}
+          largest={largest}
+          cubeCountMax={Math.min(WAITING_COUNT_MAX, cubeCountMax)}
+        />
       )}
       <div class={`columns ${isDense ? 'is-dense' : ''}`}>
         {columns.map((column) => (
