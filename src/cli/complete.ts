@@ -3,6 +3,7 @@ import type { CubeClient } from '../client/cube-client.ts';
 import { taskStates } from '../task/task-state.ts';
 import type { CommandContext } from './command-context.ts';
 import { connect } from './manager-options.ts';
+import { optionValues } from './option-values.ts';
 import { toPlainText } from './plain-text.ts';
 import { createProgram } from './program.ts';
 import { topOrders } from './top-screen.ts';
@@ -126,6 +127,8 @@ function argumentAt({ registeredArguments }: Command, index: number): Argument |
 async function valuesOf(wish: Option | Argument, ask: Asker): Promise<Candidates> {
   const { argChoices } = wish;
   if (argChoices !== undefined) return argChoices.map(toCandidate);
+  const fixed = 'long' in wish ? optionValues[wish.long ?? ''] : undefined;
+  if (fixed !== undefined) return fixed.map(toCandidate);
   const name = 'flags' in wish ? (/[<[]([^\]>]+)/.exec(wish.flags)?.[1] ?? '') : wish.name();
   switch (name.replace('...', '')) {
     case 'task':

@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -49,6 +49,21 @@ describe('cube doctor', () => {
     // An engine was named, and it does not answer.
     expect(seen.of('docker')).toMatchObject({ level: 'fail' });
     expect(seen.exitCode).toBe(1);
+  });
+
+  test('does not wait for a manager that hangs', { timeout: 30_000 }, async () => {
+    await using home = await temporaryDirectory();
+    // It takes the connection and never answers.
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const seen = await examine(['--data-dir', home.path, '-m', `http://127.0.0.1:${port}`]);
+    silent.close();
+    expect(seen.of('manager')).toMatchObject({
+      level: 'fail',
+      message: expect.stringContaining('did not answer within 5 s'),
+      remedy: expect.stringContaining('it hangs'),
+    });
   });
 
   test('says in lines what is wrong, and what to do', async () => {

@@ -21,6 +21,9 @@ interface DoctorFlags extends ManagerFlags {
 /** Reading all data of a large cluster takes its time, in milliseconds. */
 const TIMEOUT_MS = 600_000;
 
+/** How long a manager may take to say how it is, in milliseconds. */
+const STATUS_MS = 5000;
+
 const HELP = `
 Looks at Docker, the data directory and its modes, the data file to its last record, the disk, the
 ports, clocks, cgroups and limits of this machine; and, where a manager answers, at its data and its
@@ -42,6 +45,7 @@ export function defineDoctor(program: Command, context: CommandContext): void {
     const { io } = context;
     const dataDir = resolveDataDir(flags.dataDir, io.environment);
     const client = await connect(io, flags, { timeoutMs: TIMEOUT_MS });
+    const hasty = await connect(io, flags, { timeoutMs: STATUS_MS });
     const offline = [
       ...checkMachine(),
       ...(await checkDocker(io.environment)),
@@ -49,30 +53,35 @@ export function defineDoctor(program: Command, context: CommandContext): void {
       ...(await checkDataFile(dataDir)),
       ...(await checkPorts(io)),
     ];
-    const online = (await checkManager(io, client)) ?? [
+    // What is known by now is told before anybody is waited for.
+    const width = Math.max(...offline.map(({ check }) => check.length));
+    if (flags.json !== true) await io.stdout.write(toLines(io, offline, width));
+    const online = (await checkManager(io, { client, hasty })) ?? [
       ok('manager', `none answers at ${client.url}`),
     ];
     const findings = [...offline, ...online];
     const isFailed = findings.some(({ level }) => level === 'fail');
     if (isFailed) context.exitCode = exitCodes.failed;
     if (flags.json === true) return io.stdout.write(toJson(findings));
-    return io.stdout.write(report(io, findings));
+    return io.stdout.write(`${toLines(io, online, width)}\n${sumOf(findings)}\n`);
   });
 }
 
-function report(io: CliIo, findings: readonly Finding[]): string {
+function toLines(io: CliIo, findings: readonly Finding[], width: number): string {
   const colors = createColors(io.stdout, io.environment);
-  const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.map(({ check, level, message, remedy }) => {
     const head = `${paint(colors, level)}  ${check.padEnd(width)}  ${toPlainText(message)}`;
     const indent = ' '.repeat('warn'.length + width + 4);
     return remedy === undefined ? head : `${head}\n${indent}→ ${toPlainText(remedy)}`;
   });
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function sumOf(findings: readonly Finding[]): string {
   const count = (wanted: FindingLevel): number =>
     findings.filter(({ level }) => level === wanted).length;
   const [fails, warns] = [count('fail'), count('warn')];
-  const sum = fails + warns === 0 ? 'All is well.' : `${fails} failed, ${warns} to look at.`;
-  return `${lines.join('\n')}\n\n${sum}\n`;
+  return fails + warns === 0 ? 'All is well.' : `${fails} failed, ${warns} to look at.`;
 }
 
 function paint(colors: Colors, level: FindingLevel): string {

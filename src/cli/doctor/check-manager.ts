@@ -10,15 +10,26 @@ import { type Finding, fail, failed, ok, warn } from './finding.ts';
 /** Clocks closer than this count as one, in milliseconds; the header tells whole seconds. */
 const SKEW_MS_MAX = 5000;
 
-/** What a manager is asked about itself, its data and its nodes; undefined where none answers. */
+/**
+ * What a manager is asked about itself, its data and its nodes; undefined where none answers.
+ *
+ * @param hasty Gives up soon: a manager that hangs is to be found out, not waited for.
+ */
 export async function checkManager(
   io: CliIo,
-  client: CubeClient,
+  { client, hasty }: { readonly client: CubeClient; readonly hasty: CubeClient },
 ): Promise<readonly Finding[] | undefined> {
   let status: Awaited<ReturnType<CubeClient['status']>>;
   try {
-    status = await client.status();
+    status = await hasty.status();
   } catch (error) {
+    // Whatever refuses a connection says why; who takes one and is silent does not.
+    const isSilent = isCubeError(error, 'unreachable') && error.cause === undefined;
+    if (isSilent) {
+      const remedy =
+        'If it runs there, it hangs: look at its log, end it and start it again. Tasks run on meanwhile.';
+      return [fail('manager', error.message, remedy)];
+    }
     if (isCubeError(error, 'unreachable')) return undefined;
     return [failed('manager', error, 'Look at --manager and --token-file.')];
   }

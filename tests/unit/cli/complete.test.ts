@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { optionValues } from '../../../src/cli/option-values.ts';
 import { taskSpecSchema } from '../../../src/task/task-spec.ts';
 import { cli } from '../../support/cli.ts';
 import { startManager } from '../../support/http-doors.ts';
@@ -23,12 +24,32 @@ test.each([
     ['completion', ''],
     ['bash', 'zsh', 'fish'],
   ],
+  [
+    ['run', '--restart', ''],
+    ['never', 'on-failure', 'always'],
+  ],
+  [['up', '--scheduler', 'g'], ['greedy']],
   [['run', '--file', 'x'], [':files']],
   [['exec', 'web', ''], [':files']],
   [['nonsense', ''], []],
   [['simulate', 'x'], []],
 ])('after "cube %j" come %j', async (words, candidates) => {
   expect(await offered(words)).toEqual(candidates);
+});
+
+test.each([
+  ['--runtime', 'runtime'],
+  ['--pull', 'pull'],
+  ['--restart', 'restart'],
+  ['--on-node-lost', 'onNodeLost'],
+] as const)('each value that is offered for %s is one that a task may have', (flag, field) => {
+  for (const value of optionValues[flag] ?? []) {
+    const spec = {
+      name: 'web',
+      ...(value === 'process' ? { command: 'sleep' } : { image: 'nginx' }),
+    };
+    expect(() => taskSpecSchema.parse({ ...spec, [field]: value })).not.toThrow();
+  }
 });
 
 test('a command that is only for shells is told to nobody', async () => {
