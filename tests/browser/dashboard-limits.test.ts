@@ -180,6 +180,51 @@ describe('a hundred thousand tasks', () => {
   });
 });
 
+describe('who has scrolled', () => {
+  it('stays with what is read as more comes, and finds a list again as it was left', async () => {
+    const service = new ManyTasksService();
+    const add = (number: number): void => {
+      const { id: taskId, spec } = service.addTask(`task-${number}`);
+      service.append({ type: 'task-submitted', taskId, spec });
+    };
+    for (let number = 1; number <= 500; number += 1) add(number);
+    await using served = await serveDashboard(service);
+    await using opened = await browser.open(`${served.url}/#/events`);
+    const { page } = opened;
+    const events = page.getByRole('region', { name: 'Events, the newest first' });
+    await events.getByText('task-500').first().waitFor();
+    await events.evaluate((element) => {
+      element.scrollTop = 4400;
+    });
+    const firstSeen = (): Promise<string> =>
+      events.evaluate((element) => {
+        const top = element.getBoundingClientRect().top;
+        const rows = [...element.querySelectorAll('.event-row')];
+        const seen = rows.find((row) => row.getBoundingClientRect().bottom > top + 2);
+        return seen?.querySelector('.event-subject')?.textContent ?? '';
+      });
+    await events.getByText('task-400', { exact: true }).waitFor();
+    const before = await firstSeen();
+    for (let number = 501; number <= 520; number += 1) add(number);
+    await page.getByText(/^Now, revision 520$/).waitFor();
+    expect(await firstSeen()).toBe(before);
+
+    await page.goto(`${served.url}/#/tasks`);
+    const tasks = page.getByRole('region', { name: 'Tasks' });
+    await tasks.getByText('task-520', { exact: true }).waitFor();
+    await tasks.evaluate((element) => {
+      element.scrollTop = 3000;
+    });
+    const link = tasks.getByRole('link').nth(12);
+    const name = (await link.textContent()) ?? '';
+    await link.click();
+    await page.getByRole('heading', { name, exact: true }).waitFor();
+    await page.goBack();
+    await tasks.getByText(name, { exact: true }).waitFor();
+    expect(await tasks.evaluate((element) => element.scrollTop)).toBe(3000);
+  });
+});
+
 describe('a manager that goes away', () => {
   it('is waited for, and what is shown is told to be old', async () => {
     const service = new ManyTasksService();

@@ -83,6 +83,7 @@ export function EventsPage({ copy }: { readonly copy: ClusterCopy }): JSX.Elemen
           label="Events, the newest first"
           count={found.length}
           rowHeight={ROW_HEIGHT}
+          keyAt={(index) => found[index]?.revision}
           {...(all.length < UNASKED_COUNT_MAX && { onEnd: readMore })}
         >
           {({ first, end, beforePx, afterPx }) => (

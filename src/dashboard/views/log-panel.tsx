@@ -77,6 +77,7 @@ export function LogPanel(props: { readonly id: string; readonly attempt: number 
           label="Lines of output"
           count={lines.length}
           rowHeight={LINE_HEIGHT}
+          keyAt={(index) => lines[index]?.number}
           sticksToEnd
         >
           {({ first, end, beforePx, afterPx }) => (

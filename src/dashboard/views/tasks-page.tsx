@@ -41,7 +41,13 @@ export function TasksPage({ copy }: { readonly copy: ClusterCopy }): JSX.Element
       {found.length === 0 ? (
         <p class="empty">{all.length === 0 ? 'There is no task.' : 'No task fits.'}</p>
       ) : (
-        <VirtualBox class="table-box" label="Tasks" count={found.length} rowHeight={ROW_HEIGHT}>
+        <VirtualBox
+          class="table-box"
+          label="Tasks"
+          count={found.length}
+          rowHeight={ROW_HEIGHT}
+          place={`tasks?${bar.address.value.query}`}
+        >
           {(range) => (
             <table aria-rowcount={found.length + 1}>
               <TableHead selection={selection} />
