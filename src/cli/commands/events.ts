@@ -3,7 +3,9 @@ import type { CubeClient, Moment } from '../../client/cube-client.ts';
 import type { EventReply, Interruption } from '../../client/event-stream.ts';
 import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
-import { type CommandContext, once } from '../command-context.ts';
+import { suggest } from '../../errors/suggest.ts';
+import { type EventType, eventTypes } from '../../event/event.ts';
+import { type CommandContext, once, repeated } from '../command-context.ts';
 import { formatPort, shortId } from '../describe-task.ts';
 import { findNode } from '../find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
@@ -17,6 +19,7 @@ interface EventFlags extends ManagerFlags {
   readonly after?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly type?: readonly string[];
 }
 
 const HELP = `
@@ -27,7 +30,7 @@ the last revision seen goes on without a gap or a repeat.
 Examples:
   cube events --task web
   cube events --since "10 minutes ago" --node worker-1
-  cube events --since 03:00 --until 03:10
+  cube events --since 03:00 --until 03:10 --type task-failed,node-went-down
   cube events --follow
   cube events --follow --after 120 --json`;
 
@@ -39,6 +42,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
     .option('-f, --follow', 'go on with new events')
     .addOption(once('--task <task>', 'only events of this task'))
     .addOption(once('--node <node>', 'only events of this node'))
+    .addOption(repeated('--type <type>', 'only events of this type, such as task-failed'))
     .addOption(once('--after <revision>', 'only events after this revision'))
     .addOption(once('--since <moment>', 'only events since then: "10 minutes ago", 03:00'))
     .addOption(once('--until <moment>', 'only events until then'));
@@ -57,6 +61,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
       follow,
       taskId,
       node: flags.node,
+      types: readTypes(flags.type),
       onInterrupted: (interruption) => void io.stderr.write(describeInterruption(interruption)),
     });
     for await (const event of events) {
@@ -68,6 +73,20 @@ export function defineEvents(program: Command, context: CommandContext): void {
     // A node that has left has events still; a slip of the pen has neither.
     if (isUnknown && flags.node !== undefined) findNode(await client.nodes(), flags.node);
   });
+}
+
+/** The values of `--type`, each one type or several with commas between. */
+function readTypes(texts: readonly string[] | undefined): readonly EventType[] | undefined {
+  return texts
+    ?.flatMap((text) => text.split(','))
+    .map((text) => {
+      const type = eventTypes.find((one) => one === text);
+      if (type !== undefined) return type;
+      const meant = suggest(text, eventTypes);
+      throw new CubeError('configuration', `--type ${quoteText(text)} is not a type of events.`, {
+        hint: meant === undefined ? 'docs/api.md lists them all.' : `Did you mean ${meant}?`,
+      });
+    });
 }
 
 function startOf({ after, since }: EventFlags, nowMs: number): Moment | undefined {

@@ -52,6 +52,19 @@ test('cube events asks for one task or node from a revision on', async () => {
   );
 });
 
+test('cube events asks for some types alone, and knows which there are', async () => {
+  await using manager = await startManagerStub({ events });
+  const flags = ['--type', 'task-failed,task-started', '--type', 'node-went-down'];
+  await cli(['events', ...flags, '-m', manager.url]);
+  expect(manager.requests.at(-1)?.url.searchParams.getAll('type')).toEqual([
+    'task-failed',
+    'task-started',
+    'node-went-down',
+  ]);
+  const wrong = await cli(['events', '--type', 'task-fail', '-m', manager.url]);
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('task-failed?') });
+});
+
 test('cube events says where the log begins that is kept', async () => {
   await using manager = await startManagerStub({ events, floor: 7 });
   const told = 'cube: The log that is kept begins at 2026-01-02T03:04:05.000Z, after revision 7.\n';
