@@ -60,15 +60,16 @@ export class ContainerStarter {
   async start(instance: InstanceSpec, options: StartOptions): Promise<InstanceStatus> {
     const { finder, puller } = this.#options;
     const { signal } = options;
-    const { image } = instance.spec;
+    const { image, pull } = instance.spec;
     signal.throwIfAborted();
     // Both at once: of nearly every start there is an image, and no container.
-    const [present, found] = await Promise.all([
-      finder.find(instance, signal),
-      image === undefined ? undefined : puller.find(image, signal),
-    ]);
+    const looking =
+      image === undefined || pull === 'always' ? undefined : puller.find(image, signal);
+    // Where there is a container, its image does not matter any more, nor why it cannot be told.
+    looking?.catch(() => undefined);
+    const present = await finder.find(instance, signal);
     if (present !== undefined && present.phase !== 'created') return toStatus(present);
-    const make = present ?? (await this.#prepare(instance, { ...options, found }));
+    const make = present ?? (await this.#prepare(instance, { ...options, found: await looking }));
     signal.throwIfAborted();
     // From here on the engine changes things. An abort no longer ends a call half-way, of which
     // nobody would know the outcome; it is heeded between the calls.

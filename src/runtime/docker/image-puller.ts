@@ -89,7 +89,7 @@ export class ImagePuller {
   /**
    * Pulls the image as the policy says.
    *
-   * @param found What `find` has just told of it, so that it is not asked twice.
+   * @param found What `find` has just told of it, where the policy lets that do.
    * @throws CubeError `image-missing` with the registry's words.
    */
   async ensure(
@@ -98,10 +98,9 @@ export class ImagePuller {
     { found, ...options }: StartOptions & { readonly found?: ImageFacts | undefined },
   ): Promise<ImageFacts> {
     const reference = parseImageReference(image);
-    const present = policy === 'always' ? undefined : found;
-    if (present !== undefined) {
+    if (found !== undefined) {
       this.#failures.delete(reference.text);
-      return present;
+      return found;
     }
     if (policy === 'never') {
       throw new CubeError('image-missing', `Image "${image}" is not there, and "pull" is never.`, {
