@@ -1,6 +1,7 @@
 import { CubeError } from '../errors/cube-error.ts';
 import { quoteText } from '../errors/describe-value.ts';
 import { suggest } from '../errors/suggest.ts';
+import { type EventType, eventTypes } from '../event/event.ts';
 import { type TaskState, taskStates } from '../task/task-state.ts';
 
 /**
@@ -22,12 +23,27 @@ export function readLabels(
   return texts === undefined ? undefined : Object.fromEntries(texts.map(parseLabel));
 }
 
+/** The values of `--type`, each one type or several with commas between. */
+export function readTypes(texts: readonly string[] | undefined): readonly EventType[] | undefined {
+  return texts
+    ?.flatMap((text) => text.split(','))
+    .map((text) => parseOneOf(eventTypes, text, { flag: '--type', what: 'a type of events' }));
+}
+
 function parseState(text: string, wanted: readonly TaskState[]): TaskState {
-  const state = wanted.find((one) => one === text);
-  if (state !== undefined) return state;
+  const what = `a state of tasks${wanted === taskStates ? '' : ' that have ended'}`;
+  return parseOneOf(wanted, text, { flag: '--state', what });
+}
+
+function parseOneOf<Word extends string>(
+  wanted: readonly Word[],
+  text: string,
+  { flag, what }: { readonly flag: string; readonly what: string },
+): Word {
+  const word = wanted.find((one) => one === text);
+  if (word !== undefined) return word;
   const meant = suggest(text, wanted);
-  const what = wanted === taskStates ? 'of tasks' : 'of tasks that have ended';
-  throw new CubeError('configuration', `--state ${quoteText(text)} is not a state ${what}.`, {
+  throw new CubeError('configuration', `${flag} ${quoteText(text)} is not ${what}.`, {
     hint: meant === undefined ? `Want one of ${wanted.join(', ')}.` : `Did you mean ${meant}?`,
   });
 }

@@ -4,7 +4,7 @@ import { type Clock, sleep } from '../lib/clock.ts';
 import type { LogLine } from '../link/protocol.ts';
 import type { TaskReply } from '../link/replies.ts';
 import { isFinal, isPlaced } from '../task/task.ts';
-import { describeState } from './describe-task.ts';
+import { describeState, shortId } from './describe-task.ts';
 
 export interface FollowLogsOptions {
   readonly client: Pick<CubeClient, 'get' | 'logs'>;
@@ -38,6 +38,7 @@ export async function* followLogs(
   let task = first;
   let hasBegun = false;
   for (;;) {
+    let isCut = false;
     const lines = client.logs(task.id, { follow: true, ...(tail === undefined ? {} : { tail }) });
     try {
       for await (const line of lines) {
@@ -46,12 +47,21 @@ export async function* followLogs(
       }
     } catch (error) {
       if (!hasBegun || !isPassing(error)) throw error;
+      isCut = true;
       await follower.note(error.message);
     }
     hasBegun = true;
     const next = await follower.lookOn(task);
     const isSame = next.status.attempt === task.status.attempt;
-    if (isSame && isFinal(next)) return;
+    if (isSame && isFinal(next)) {
+      const { spec, id } = next;
+      if (isCut) {
+        await follower.note(
+          `${spec.name} has ended meanwhile: "cube logs ${shortId(id)}" has all that it wrote.`,
+        );
+      }
+      return;
+    }
     await follower.note(
       isSame
         ? `Going on with what ${next.spec.name} writes from now on.`

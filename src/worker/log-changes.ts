@@ -8,12 +8,12 @@ export function logChanges(logger: Logger, changes: readonly AttemptChange[]): v
     const { taskId, attempt, spec, observation, desired } = after;
     const { phase, runtimeId, ended } = observation;
     const fields = { taskId, attempt, name: spec?.name, runtimeId };
-    // What a manager does not know of, such as one that was restored, is to leave a trace.
+    // What the manager has for elsewhere, or does not know of, as one that was restored, leaves a trace.
     const isDropped = desired === 'forgotten' && before?.desired === 'running';
     if (isDropped && phase !== 'ended') {
       logger.info(
         fields,
-        'The manager does not know of an attempt that runs: it is ended, and removed.',
+        'The manager does not want an attempt here any more: it is ended, and removed.',
       );
     }
     if (before?.observation.phase === observation.phase) continue;

@@ -3,10 +3,9 @@ import type { CubeClient, Moment } from '../../client/cube-client.ts';
 import type { EventReply, Interruption } from '../../client/event-stream.ts';
 import { CubeError, isCubeError } from '../../errors/cube-error.ts';
 import { quoteText } from '../../errors/describe-value.ts';
-import { suggest } from '../../errors/suggest.ts';
-import { type EventType, eventTypes } from '../../event/event.ts';
 import { type CommandContext, once, repeated } from '../command-context.ts';
 import { formatPort, shortId } from '../describe-task.ts';
+import { readTypes } from '../filter-flags.ts';
 import { findNode } from '../find-node.ts';
 import { addManagerOptions, connect, type ManagerFlags } from '../manager-options.ts';
 import { parseMoment } from '../parse-moment.ts';
@@ -51,6 +50,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
     const { io } = context;
     const after = startOf(flags, io.clock.now());
     const isWanted = untilOf(flags, io.clock.now());
+    const types = readTypes(flags.type);
     const client = await connect(io, flags);
     const taskId = await findTaskId(client, flags.task);
     const follow = flags.follow === true;
@@ -61,7 +61,7 @@ export function defineEvents(program: Command, context: CommandContext): void {
       follow,
       taskId,
       node: flags.node,
-      types: readTypes(flags.type),
+      types,
       onInterrupted: (interruption) => void io.stderr.write(describeInterruption(interruption)),
     });
     for await (const event of events) {
@@ -73,20 +73,6 @@ export function defineEvents(program: Command, context: CommandContext): void {
     // A node that has left has events still; a slip of the pen has neither.
     if (isUnknown && flags.node !== undefined) findNode(await client.nodes(), flags.node);
   });
-}
-
-/** The values of `--type`, each one type or several with commas between. */
-function readTypes(texts: readonly string[] | undefined): readonly EventType[] | undefined {
-  return texts
-    ?.flatMap((text) => text.split(','))
-    .map((text) => {
-      const type = eventTypes.find((one) => one === text);
-      if (type !== undefined) return type;
-      const meant = suggest(text, eventTypes);
-      throw new CubeError('configuration', `--type ${quoteText(text)} is not a type of events.`, {
-        hint: meant === undefined ? 'docs/api.md lists them all.' : `Did you mean ${meant}?`,
-      });
-    });
 }
 
 function startOf({ after, since }: EventFlags, nowMs: number): Moment | undefined {

@@ -105,7 +105,8 @@ describe('cube logs --follow', () => {
 
   it('waits for a manager that is away', async () => {
     const { notes } = await follow({ streams: [['a', cut]], looks: [cut, cut, completed(1)] });
-    expect(notes).toEqual(['The connection was cut.']);
+    const more = `web has ended meanwhile: "cube logs ${taskIdOf(1).slice(0, 8)}" has all that it wrote.`;
+    expect(notes).toEqual(['The connection was cut.', more]);
   });
 
   it('is refused at once when there is nothing to read', async () => {
