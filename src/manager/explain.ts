@@ -9,6 +9,7 @@ import type { ManagerRepository } from '../store/manager-repository.ts';
 import type { Placement, Verdict } from '../task/placement.ts';
 import { isFinal, isPlaced, type Task } from '../task/task.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { LogRepository } from './past-reader.ts';
 import { replay } from './replay.ts';
 
 /** How a task came to be where it is, or why it is nowhere. */
@@ -28,7 +29,7 @@ interface DecidedPlacement {
 
 export interface ExplainContext {
   readonly state: ClusterState;
-  readonly repository: Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
+  readonly repository: LogRepository;
   readonly scheduler: Scheduler;
   readonly snapshot: ClusterSnapshot;
   /** How long until the task's restart is due, in milliseconds. */

@@ -2,7 +2,8 @@ import pLimit from 'p-limit';
 import type { CubeEvent } from '../event/event.ts';
 import type { ManagerRepository } from '../store/manager-repository.ts';
 
-type LogRepository = Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
+/** What can be read of the log, now or in turn. */
+export type LogRepository = Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
 
 /** So few that nobody waits for them longer than a moment, in the store and in the manager. */
 export const PAST_PAGE = 200;

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { CubeError } from '../errors/cube-error.ts';
-import type { ManagerRepository } from '../store/manager-repository.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { LogRepository } from './past-reader.ts';
 import { foldLog, type PastState, readBase } from './replay.ts';
 
 /** A moment of the log: just after a revision, or at a wall time in milliseconds. */
@@ -25,15 +25,12 @@ const TRIES_MAX = 3;
  */
 export class PastStates {
   readonly #state: Pick<ClusterState, 'floor' | 'revision'>;
-  readonly #repository: Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>;
+  readonly #repository: LogRepository;
   readonly #limit = pLimit(1);
   /** The one used last is the last. */
   #kept: readonly Past[] = [];
 
-  constructor(
-    state: Pick<ClusterState, 'floor' | 'revision'>,
-    repository: Pick<ManagerRepository, 'base' | 'events' | 'findEvent'>,
-  ) {
+  constructor(state: Pick<ClusterState, 'floor' | 'revision'>, repository: LogRepository) {
     this.#state = state;
     this.#repository = repository;
   }

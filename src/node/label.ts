@@ -1,6 +1,7 @@
 /** Labels of nodes as people set them: here or with the worker that announces them. */
 
-const KEY = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
+/** As a label may be called; for whoever sets one, some are reserved. */
+export const LABEL_KEY: RegExp = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
 /** Nothing that would break a line, command a terminal, or not be seen. */
 const VALUE = /^[^\p{C}\p{Zl}\p{Zp}]{0,63}$/u;
@@ -14,7 +15,7 @@ export const LABEL_KEY_WANTED =
 export const LABEL_VALUE_WANTED = 'a text of at most 63 visible characters';
 
 export function isLabelKey(text: string): boolean {
-  return KEY.test(text) && !RESERVED.test(text);
+  return LABEL_KEY.test(text) && !RESERVED.test(text);
 }
 
 export function isLabelValue(text: string): boolean {

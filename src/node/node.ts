@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { nameSchema } from '../task/name.ts';
 import { runtimeNames } from '../task/task-spec.ts';
 import { timestampSchema } from '../task/task-status.ts';
-import { isLabelKey, isLabelValue, LABEL_KEY_WANTED, LABEL_VALUE_WANTED } from './label.ts';
+import {
+  isLabelKey,
+  isLabelValue,
+  LABEL_KEY,
+  LABEL_KEY_WANTED,
+  LABEL_VALUE_WANTED,
+} from './label.ts';
 
 const quantity = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -28,8 +34,6 @@ export const runtimeFactSchema = z
   .meta({ id: 'RuntimeFact' });
 
 export type RuntimeFact = Readonly<z.output<typeof runtimeFactSchema>>;
-
-const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9_./-]{0,62}$/;
 
 const LABEL_COUNT_WANTED = 'at most 100 labels';
 

@@ -228,18 +228,25 @@ describe('who has scrolled', () => {
   });
 });
 
+/** The list of tasks in a browser, once the manager that served it is gone. */
+async function openAbandoned(service: ManyTasksService) {
+  const first = await serveDashboard(service);
+  const opened = await browser.open(`${first.url}/#/tasks`);
+  await opened.page.getByRole('link', { name: 'survivor' }).waitFor();
+  await first[Symbol.asyncDispose]();
+  await opened.page.getByText(/Connection lost/).waitFor();
+  return { opened, url: first.url, port: first.port };
+}
+
 describe('a manager that goes away', () => {
   it('is waited for, and what is shown is told to be old', async () => {
     const service = new ManyTasksService();
     service.addTask('survivor');
-    const first = await serveDashboard(service);
-    await using opened = await browser.open(`${first.url}/#/tasks`);
+    const { opened, port } = await openAbandoned(service);
+    await using _opened = opened;
     const { page } = opened;
-    await page.getByRole('link', { name: 'survivor' }).waitFor();
-    await first[Symbol.asyncDispose]();
-    await page.getByText(/Connection lost/).waitFor();
     expect(await page.getByRole('link', { name: 'survivor' }).count()).toBe(1);
-    await using _ = await serveDashboard(service, { port: first.port });
+    await using _ = await serveDashboard(service, { port });
     await page.getByText(/Connection lost/).waitFor({ state: 'detached' });
   });
 
@@ -247,21 +254,18 @@ describe('a manager that goes away', () => {
     const service = new ManyTasksService();
     const { id } = service.addTask('survivor');
     service.lines = [{ stream: 'stdout', text: 'first life' }];
-    const first = await serveDashboard(service);
-    await using opened = await browser.open(`${first.url}/#/tasks`);
+    const { opened, url, port } = await openAbandoned(service);
+    await using _opened = opened;
     const { page } = opened;
-    await page.getByRole('link', { name: 'survivor' }).waitFor();
-    await first[Symbol.asyncDispose]();
-    await page.getByText(/Connection lost/).waitFor();
     for (const hash of [`tasks/${id}`, `tasks/${id}?at=1`]) {
-      await page.goto(`${first.url}/#/${hash}`).catch(() => undefined);
+      await page.goto(`${url}/#/${hash}`).catch(() => undefined);
       await page.evaluate((next) => {
         window.location.hash = `#/${next}`;
       }, hash);
       await page.getByText('The manager does not answer.').first().waitFor();
     }
     await page.goBack();
-    await using _ = await serveDashboard(service, { port: first.port });
+    await using _ = await serveDashboard(service, { port });
     await page.getByRole('heading', { name: 'survivor' }).waitFor();
     await page.getByText('The manager does not answer.').waitFor({ state: 'detached' });
   });

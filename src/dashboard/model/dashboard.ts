@@ -117,18 +117,20 @@ function followMoment(
       pastProblem.value = undefined;
     };
     const read = async (): Promise<void> => {
-      try {
-        await readPastCopy(session, moment, { signal: stop.signal, onOpen });
-      } catch (thrown) {
-        if (stop.signal.aborted) return;
-        const error = toCubeError(thrown);
-        if (error.code === 'unauthorized') session.refuse();
-        else pastProblem.value = error;
-        // What is still shown is another moment.
-        past.value = undefined;
-        if (!error.retryable) return;
+      while (true) {
+        try {
+          await readPastCopy(session, moment, { signal: stop.signal, onOpen });
+          return;
+        } catch (thrown) {
+          if (stop.signal.aborted) return;
+          const error = toCubeError(thrown);
+          if (error.code === 'unauthorized') session.refuse();
+          else pastProblem.value = error;
+          // What is still shown is another moment.
+          past.value = undefined;
+          if (!error.retryable) return;
+        }
         await sleep(systemClock, RETRY_MS, stop.signal);
-        await read();
       }
     };
     // Only the end of the wait, since another moment is looked at.

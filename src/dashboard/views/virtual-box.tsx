@@ -64,8 +64,9 @@ export function VirtualBox(props: VirtualBoxProps): JSX.Element {
     const isLeftAlone = known === undefined || (sticksToEnd && isAtEnd.current);
     if (isLeftAlone || keyAt === undefined || box.current === null) return;
     const index = findNear(known, { count, keyAt });
+    // One that is gone is not looked for again.
+    anchor.current = index === undefined ? undefined : { ...known, index };
     if (index === undefined || index === known.index) return;
-    anchor.current = { ...known, index };
     box.current.scrollTop += (index - known.index) * rowHeight;
   });
   useEffect(() => {
