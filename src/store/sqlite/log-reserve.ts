@@ -26,6 +26,8 @@ export class LogReserve {
   readonly #directory: string;
   readonly #descriptor: number;
   readonly #reserveBytes: number;
+  /** The size of the log; undefined where SQLite may have cut it since. */
+  #sizeBytes: number | undefined;
 
   /** The log must be there already. */
   constructor(dataPath: string) {
@@ -38,12 +40,18 @@ export class LogReserve {
   /**
    * Keeps the log longer by the reserve than the `usedBytes` that it holds.
    *
+   * The system is asked for the size of the log as rarely as can be: a file that somebody has looked
+   * at gets new times with the next write, and a flush that has to write these down takes half as
+   * long again.
+   *
    * @returns why it is short of room: less than the reserve is free on the disk, or in the log.
    * @throws what the disk throws, but for being full.
    */
   tend(usedBytes: number): CubeError | undefined {
     const wantedBytes = usedBytes + this.#reserveBytes;
-    const sizeBytes = fstatSync(this.#descriptor).size;
+    const sizeBytes = this.#sizeBytes ?? fstatSync(this.#descriptor).size;
+    // SQLite cuts a long log with the first change that it writes at the log's beginning.
+    this.#sizeBytes = usedBytes === 0 ? undefined : sizeBytes;
     // Zeros where its header is to be would look like a log that was damaged.
     const isEmpty = sizeBytes < LOG_HEADER_BYTES;
     const isWhole =
@@ -62,12 +70,18 @@ export class LogReserve {
     );
   }
 
+  /** What the log held is in the data file, so that its next change is written at its beginning. */
+  logMoved(): void {
+    this.#sizeBytes = undefined;
+  }
+
   close(): void {
     closeSync(this.#descriptor);
   }
 
   /** Says whether there was room. */
   #lengthen(fromBytes: number, toBytes: number): boolean {
+    this.#sizeBytes = undefined;
     try {
       for (let at = fromBytes; at < toBytes; ) {
         at += writeSync(this.#descriptor, zeros, 0, Math.min(zeros.length, toBytes - at), at);

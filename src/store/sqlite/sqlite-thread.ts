@@ -248,6 +248,7 @@ class StoreThread {
 
   #moveLog(): void {
     this.#tend('move the log into', () => this.#engine.checkpoint());
+    this.#reserve?.logMoved();
   }
 
   /** Looks at the room on the disk again and again, also while nothing is written. */
