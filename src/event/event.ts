@@ -91,34 +91,39 @@ export type EventDraft = Omit<
 >;
 
 /** Each field of a status may be there, and may also be null, which clears it. */
-const statusPatchSchema = z.object(
-  Object.fromEntries(
-    Object.entries(taskStatusSchema.shape).map(([field, schema]) => [field, schema.nullish()]),
-  ),
-) as unknown as z.ZodType<TaskStatusPatch>;
+const statusPatchSchema = z.lazy(
+  () =>
+    z.object(
+      Object.fromEntries(
+        Object.entries(taskStatusSchema.shape).map(([field, schema]) => [field, schema.nullish()]),
+      ),
+    ) as unknown as z.ZodType<TaskStatusPatch>,
+);
 
 /** Events as replies carry them. */
 export const eventSchema = z
-  .object({
-    revision: z.int().min(1).describe('Strictly increasing without gaps; the cursor of streams.'),
-    id: z.uuid(),
-    time: timestampSchema,
-    type: z.enum(eventTypes),
-    taskId: z.uuid().optional(),
-    attempt: z.int().optional(),
-    node: z.string().optional(),
-    before: z.enum(taskStates).optional(),
-    after: z.enum(taskStates).optional(),
-    spec: taskSpecSchema.optional().describe('In the first event of a task.'),
-    status: statusPatchSchema.optional().describe('Changed fields; null clears one.'),
-    facts: z.record(z.string(), z.unknown()).optional().describe('Changed facts of a node.'),
-    placement: placementSchema.optional(),
-    epoch: z.int().optional(),
-    floor: z.int().optional(),
-    previous: z.int().optional(),
-    cause: z.string(),
-    correlationId: z.string(),
-    actor: z.string(),
-    reason: reasonSchema.optional(),
-  })
+  .lazy(() =>
+    z.object({
+      revision: z.int().min(1).describe('Strictly increasing without gaps; the cursor of streams.'),
+      id: z.uuid(),
+      time: timestampSchema,
+      type: z.enum(eventTypes),
+      taskId: z.uuid().optional(),
+      attempt: z.int().optional(),
+      node: z.string().optional(),
+      before: z.enum(taskStates).optional(),
+      after: z.enum(taskStates).optional(),
+      spec: taskSpecSchema.optional().describe('In the first event of a task.'),
+      status: statusPatchSchema.optional().describe('Changed fields; null clears one.'),
+      facts: z.record(z.string(), z.unknown()).optional().describe('Changed facts of a node.'),
+      placement: placementSchema.optional(),
+      epoch: z.int().optional(),
+      floor: z.int().optional(),
+      previous: z.int().optional(),
+      cause: z.string(),
+      correlationId: z.string(),
+      actor: z.string(),
+      reason: reasonSchema.optional(),
+    }),
+  )
   .meta({ id: 'Event' });

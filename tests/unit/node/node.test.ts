@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeFactsSchema } from '../../../src/node/node.ts';
 
-const { address } = nodeFactsSchema.shape;
+const { address } = nodeFactsSchema.unwrap().shape;
 
 describe("a worker's address", () => {
   it.each([
