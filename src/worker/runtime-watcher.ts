@@ -19,6 +19,8 @@ export interface RuntimeWatcherOptions {
   readonly probeMs: number;
   /** Told of every attempt about which something may have to be done. */
   readonly wake: (key: AttemptKey) => void;
+  /** Told instead of an attempt of which nothing has changed but that it began to run. */
+  readonly wakeOnStart: (key: AttemptKey) => void;
   /** Told when the runtime came or went. */
   readonly onFactChanged: () => void;
 }
@@ -142,9 +144,10 @@ export class RuntimeWatcher {
     while (!signal.aborted) {
       try {
         for await (const event of this.runtime.events(signal)) {
+          const { book, wake, wakeOnStart } = this.#options;
           if (event.type === 'resync') this.#compareLoop.nudge();
-          else if (this.#options.book.find(event.key) !== undefined) this.#options.wake(event.key);
-          else this.#compareLoop.nudgeAfter(STRAY_EVENT_MS);
+          else if (book.find(event.key) === undefined) this.#compareLoop.nudgeAfter(STRAY_EVENT_MS);
+          else (event.isStart === true ? wakeOnStart : wake)(event.key);
         }
         if (signal.aborted) return;
         this.#logger.warn({}, 'The event stream of the runtime ended; it is opened again.');

@@ -19,6 +19,7 @@ import type { RunTimes } from './run-times.ts';
 import type { RuntimeWatcher } from './runtime-watcher.ts';
 import { startNextAttempt, withObservation } from './standalone-restart.ts';
 import type { StartGate } from './start-gate.ts';
+import { StartProgress } from './start-progress.ts';
 import type { StartTraces } from './start-traces.ts';
 
 export interface RunnerContext {
@@ -39,7 +40,6 @@ interface Seen {
 
 /** More steps in a row mean that record and runtime contradict each other for ever. */
 const STEP_COUNT_MAX = 20;
-const PROGRESS_MS_MIN = 500;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 5000;
 /** For an instance of which nothing but its labels is known. */
@@ -79,6 +79,11 @@ export class TaskRunner {
     this.#wakeCount += 1;
     this.#abortUnwantedStart();
     this.#loop.nudge();
+  }
+
+  /** Whether this attempt is just being started, of which the end of the start tells. */
+  isStarting(attempt: number): boolean {
+    return this.#starting?.attempt === attempt;
   }
 
   async stop(): Promise<void> {
@@ -193,15 +198,19 @@ export class TaskRunner {
     signal: AbortSignal,
   ): Promise<Seen | undefined> {
     const { spec, cluster, taskId, attempt } = record;
+    const { traces } = this.#context;
     assert(spec !== undefined, 'an attempt that is to run has a spec');
     const abort = new AbortController();
     this.#starting = { attempt, abort };
-    const span = this.#context.traces.open(record);
+    const span = traces.open(record);
+    const tell = (text: string): Promise<void> => this.#setProgress(record, text);
+    const progress = new StartProgress(record, tell, this.#context);
     try {
       const either = AbortSignal.any([signal, abort.signal]);
       const leave = await this.#context.findGate(runtime.name).enter(either);
       try {
-        const options = { signal: either, onProgress: this.#progressReporter(record) };
+        const onProgress = (text: string): void => progress.note(text);
+        const options = { signal: either, onProgress };
         return { status: await runtime.start({ taskId, attempt, cluster, spec }, options) };
       } finally {
         leave();
@@ -213,6 +222,7 @@ export class TaskRunner {
       return undefined;
     } finally {
       span.end();
+      progress.end();
       this.#starting = undefined;
     }
   }
@@ -325,18 +335,6 @@ export class TaskRunner {
       if (others.some((one) => one.attempt > current.attempt)) draft.remove(current);
       else draft.put(goneRecord(current));
     });
-  }
-
-  #progressReporter(record: AttemptRecord): (progress: string) => void {
-    const { clock, logger } = this.#context;
-    let nextAt = Number.NEGATIVE_INFINITY;
-    return (progress) => {
-      if (clock.monotonic() < nextAt) return;
-      nextAt = clock.monotonic() + PROGRESS_MS_MIN;
-      this.#setProgress(record, progress).catch((error: unknown) => {
-        logger.warn({ err: error, ...keyOf(record) }, 'Progress could not be recorded.');
-      });
-    };
   }
 
   async #setProgress(record: AttemptRecord, progress: string): Promise<void> {

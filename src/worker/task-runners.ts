@@ -1,3 +1,4 @@
+import type { AttemptKey } from '../link/protocol.ts';
 import type { AttemptChange } from './attempt-book.ts';
 import { type RunnerContext, TaskRunner } from './task-runner.ts';
 
@@ -19,6 +20,11 @@ export class TaskRunners {
       this.#runners.set(taskId, runner);
     }
     runner.wake();
+  }
+
+  /** An attempt has begun to run. Whoever is starting it looks at it anyhow, once it is started. */
+  wakeOnStart({ taskId, attempt }: AttemptKey): void {
+    if (this.#runners.get(taskId)?.isStarting(attempt) !== true) this.wake(taskId);
   }
 
   /** Wakes where what is wanted has changed; what is observed is written by the runners. */

@@ -73,6 +73,7 @@ export async function openWorkerParts(
       compareMs: options.compareMs,
       probeMs: options.probeMs,
       wake: (key) => runners.wake(key.taskId),
+      wakeOnStart: (key) => runners.wakeOnStart(key),
       onFactChanged: () => announcer?.nudge(),
     });
     watchers.set(runtime.name, watcher);

@@ -118,13 +118,14 @@ interface Message {
 /** Events only wake, so one that cannot be read wakes everything. */
 function parseMessage(message: unknown): Message {
   if (!isRecord(message)) return { seconds: undefined, event: { type: 'resync' } };
-  const { timeNano, Actor } = message;
+  const { timeNano, Actor, Action } = message;
   const seconds = typeof timeNano === 'number' ? timeNano / 1e9 : undefined;
   const attributes = isRecord(Actor) && isRecord(Actor['Attributes']) ? Actor['Attributes'] : {};
   const owner = ownerOf(textsOf(attributes));
   if (owner === undefined) return { seconds, event: { type: 'resync' } };
   const { taskId, attempt } = owner;
-  return { seconds, event: { type: 'changed', key: { taskId, attempt } } };
+  const event = { type: 'changed', key: { taskId, attempt } } as const;
+  return { seconds, event: Action === 'start' ? { ...event, isStart: true } : event };
 }
 
 function textsOf(record: Readonly<Record<string, unknown>>): Labels {

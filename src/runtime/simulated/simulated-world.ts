@@ -319,7 +319,8 @@ export class SimulatedWorld {
       for (const wake of instance.onEnd ?? []) wake();
       delete instance.onEnd;
     }
-    this.#tell(scope, { type: 'changed', key: instance.key });
+    const event = { type: 'changed', key: instance.key } as const;
+    this.#tell(scope, record.type === 'started' ? { ...event, isStart: true } : event);
   }
 
   #tell(scope: SimulatedScope, event: RuntimeEvent): void {

@@ -99,7 +99,7 @@ export const linkBugs: readonly PlantedBug[] = [
   },
   {
     name: 'rescheduling without fencing: a node that has just been reached is taken for empty',
-    checks: ['at-most-one', 'no-unknown'],
+    checks: ['at-most-one', 'no-unknown', 'quiesce'],
     seedCountMax: 20,
     plant: () => ({
       link: (link) =>

@@ -6,7 +6,7 @@ export const steeringBugs: readonly PlantedBug[] = [
   {
     name: 'empty promise: a restart is acknowledged and never made',
     checks: ['restart'],
-    seedCountMax: 5,
+    seedCountMax: 10,
     plant: () => ({
       service: (manager) =>
         withMethods(manager, { restartTask: async (id) => await manager.getTask(id) }),
