@@ -2,12 +2,14 @@ import type { Resources } from '../../node/node.ts';
 import { BASE_MIN, costGrowth, costLevel } from '../policies/epvm.ts';
 import { fraction } from '../utilisation.ts';
 import { BySize } from './by-size.ts';
+import { FreestRows } from './freest-rows.ts';
+import { Leasts } from './leasts.ts';
 import type { NodeColumns } from './node-columns.ts';
-import { BLOCK_BITS, BLOCK_ROWS, blockCount, leastOf, MIXED } from './row-blocks.ts';
+import { BLOCK_BITS, BLOCK_ROWS, blockCount, MIXED, STRETCH_BLOCKS } from './row-blocks.ts';
 import { fillRowByRow, type ScoreColumns } from './score-columns.ts';
 
 /** Bounds are computed in another order than scores, and may be off by a few roundings. */
-const ROUNDING = 1e-12;
+const BELOW = 1 - 1e-12;
 
 /**
  * E-PVM over columns. A marginal cost is a product: the level of the node's cost, an exponential
@@ -25,10 +27,13 @@ export class EpvmColumns implements ScoreColumns {
   #cpuLevel = new Float64Array(0);
   #memoryLevel = new Float64Array(0);
   #diskLevel = new Float64Array(0);
-  /** The least level in each block, and the least sum of those of cores and memory. */
-  #leastCpu = new Float64Array(0);
-  #leastMemory = new Float64Array(0);
-  #leastSum = new Float64Array(0);
+  /** Of cores and memory together. */
+  #levelSum = new Float64Array(0);
+  /** Of cores, of memory, and of both. */
+  #leasts: readonly Leasts[] = [];
+  #inBlocks = levelsIn('blocks', []);
+  #inStretches = levelsIn('stretches', []);
+  #freest = new FreestRows(new Float64Array(0), new Float64Array(0));
   readonly #cpuGrowth = new BySize();
   readonly #memoryGrowth = new BySize();
   readonly #diskGrowth = new BySize();
@@ -49,7 +54,8 @@ export class EpvmColumns implements ScoreColumns {
       for (let at = this.#position; at < changes.end; at += 1) {
         const row = changes.at(at);
         this.#write(row);
-        this.#settle(row >> BLOCK_BITS);
+        for (const least of this.#leasts) least.settle(row);
+        this.#freest.note(row);
       }
     }
     this.#position = changes.end;
@@ -92,33 +98,61 @@ export class EpvmColumns implements ScoreColumns {
     return cost + (this.#diskLevel[row] ?? 0) * this.#diskGrowth.of(size);
   }
 
-  /**
-   * The freest node by cores and the one by memory are different ones as a rule, so that the sum
-   * of both bounds is far too low. The part of the growths that is common to both meets the least
-   * sum, which belongs to one node.
-   */
   fillBounds(bounds: Float64Array): void {
-    const { sizeIn } = this.#columns;
-    const leastCpu = this.#leastCpu;
-    const leastMemory = this.#leastMemory;
-    const leastSum = this.#leastSum;
+    const { sizeInStretch } = this.#columns;
+    const { cpu, memory, both } = this.#inStretches;
     let size = MIXED;
-    let cpu = this.#cpuGrowth.of(MIXED);
-    let memory = this.#memoryGrowth.of(MIXED);
-    for (let block = 0; block < bounds.length; block += 1) {
-      const sizeHere = sizeIn[block] ?? MIXED;
+    let cpuGrowth = this.#cpuGrowth.of(MIXED);
+    let memoryGrowth = this.#memoryGrowth.of(MIXED);
+    for (let stretch = 0; stretch < bounds.length; stretch += 1) {
+      const sizeHere = sizeInStretch[stretch] ?? MIXED;
       if (sizeHere !== size) {
         size = sizeHere;
-        cpu = this.#cpuGrowth.of(size);
-        memory = this.#memoryGrowth.of(size);
+        cpuGrowth = this.#cpuGrowth.of(size);
+        memoryGrowth = this.#memoryGrowth.of(size);
       }
-      const common = Math.min(cpu, memory);
-      const bound =
-        common * (leastSum[block] ?? 0) +
-        (cpu - common) * (leastCpu[block] ?? 0) +
-        (memory - common) * (leastMemory[block] ?? 0);
-      bounds[block] = bound - bound * ROUNDING;
+      const common = Math.min(cpuGrowth, memoryGrowth);
+      const sum =
+        common * (both[stretch] ?? 0) +
+        (cpuGrowth - common) * (cpu[stretch] ?? 0) +
+        (memoryGrowth - common) * (memory[stretch] ?? 0);
+      bounds[stretch] = sum * BELOW;
     }
+  }
+
+  fillBlockBounds(stretch: number, bounds: Float64Array): void {
+    const { cpu, memory, both } = this.#inBlocks;
+    // The least growth of all, where there are several sizes.
+    const size = this.#columns.sizeInStretch[stretch] ?? MIXED;
+    const cpuGrowth = this.#cpuGrowth.of(size);
+    const memoryGrowth = this.#memoryGrowth.of(size);
+    const common = Math.min(cpuGrowth, memoryGrowth);
+    const first = stretch * STRETCH_BLOCKS;
+    const end = Math.min(first + STRETCH_BLOCKS, bounds.length);
+    for (let block = first; block < end; block += 1) {
+      const sum =
+        common * (both[block] ?? 0) +
+        (cpuGrowth - common) * (cpu[block] ?? 0) +
+        (memoryGrowth - common) * (memory[block] ?? 0);
+      bounds[block] = sum * BELOW;
+    }
+  }
+
+  countLowest(stretch: number, lowest: number): number | undefined {
+    const size = this.#columns.sizeInStretch[stretch] ?? MIXED;
+    if (size === MIXED || this.#countsDisk) return undefined;
+    const freest = this.#freest;
+    const count = freest.count(stretch);
+    const cpuGrowth = this.#cpuGrowth.of(size);
+    const memoryGrowth = this.#memoryGrowth.of(size);
+    const cpu = (freest.leastFirst[stretch] ?? 0) * cpuGrowth;
+    const memory = (freest.leastSecond[stretch] ?? 0) * memoryGrowth;
+    if (cpu + memory > lowest) return 0;
+    const isTheirs =
+      cpu + memory === lowest &&
+      (freest.nextFirst[stretch] ?? 0) * cpuGrowth + memory > lowest &&
+      cpu + (freest.nextSecond[stretch] ?? 0) * memoryGrowth > lowest;
+    return isTheirs ? count : undefined;
   }
 
   #writeAll(): void {
@@ -129,30 +163,36 @@ export class EpvmColumns implements ScoreColumns {
     this.#cpuLevel = new Float64Array(rows).fill(Number.POSITIVE_INFINITY, rowCount);
     this.#memoryLevel = new Float64Array(rows).fill(Number.POSITIVE_INFINITY, rowCount);
     this.#diskLevel = new Float64Array(rows);
-    this.#leastCpu = new Float64Array(blocks);
-    this.#leastMemory = new Float64Array(blocks);
-    this.#leastSum = new Float64Array(blocks);
+    this.#levelSum = new Float64Array(rows).fill(Number.POSITIVE_INFINITY, rowCount);
     for (let row = 0; row < rowCount; row += 1) this.#write(row);
-    for (let block = 0; block < blocks; block += 1) this.#settle(block);
+    const levels = [this.#cpuLevel, this.#memoryLevel, this.#levelSum];
+    this.#leasts = levels.map((level) => new Leasts(level));
+    this.#inBlocks = levelsIn('blocks', this.#leasts);
+    this.#inStretches = levelsIn('stretches', this.#leasts);
+    this.#freest = new FreestRows(this.#cpuLevel, this.#memoryLevel);
   }
 
   #write(row: number): void {
     const { usedCpu, usedMemory, usedDisk } = this.#columns;
-    this.#cpuLevel[row] = costLevel(usedCpu[row] ?? 0, this.#steepness);
-    this.#memoryLevel[row] = costLevel(usedMemory[row] ?? 0, this.#steepness);
+    const cpu = costLevel(usedCpu[row] ?? 0, this.#steepness);
+    const memory = costLevel(usedMemory[row] ?? 0, this.#steepness);
+    this.#cpuLevel[row] = cpu;
+    this.#memoryLevel[row] = memory;
+    this.#levelSum[row] = cpu + memory;
     this.#diskLevel[row] = costLevel(usedDisk[row] ?? 0, this.#steepness);
   }
-
-  #settle(block: number): void {
-    this.#leastCpu[block] = leastOf(this.#cpuLevel, block);
-    this.#leastMemory[block] = leastOf(this.#memoryLevel, block);
-    const start = block << BLOCK_BITS;
-    const end = Math.min(start + BLOCK_ROWS, this.#columns.rowCount);
-    let least = Number.POSITIVE_INFINITY;
-    for (let row = start; row < end; row += 1) {
-      const sum = (this.#cpuLevel[row] ?? 0) + (this.#memoryLevel[row] ?? 0);
-      if (sum < least) least = sum;
-    }
-    this.#leastSum[block] = least;
-  }
 }
+
+/** The least level of the cost of cores in some rows, that of memory, and that of both together. */
+interface LeastLevels {
+  readonly cpu: Float64Array;
+  readonly memory: Float64Array;
+  readonly both: Float64Array;
+}
+
+function levelsIn(part: 'blocks' | 'stretches', leasts: readonly Leasts[]): LeastLevels {
+  const [cpu = NONE, memory = NONE, both = NONE] = leasts.map((least) => least[part]);
+  return { cpu, memory, both };
+}
+
+const NONE = new Float64Array(0);

@@ -3,9 +3,17 @@ import { Ledger, type LedgerWatcher } from '../ledger.ts';
 import { capacityMilliCores } from '../milli-cores.ts';
 import { defaultRequest, fractionInUse } from '../utilisation.ts';
 import { ChangeLog } from './change-log.ts';
-import { LeastOfAll } from './least-of-all.ts';
+import { Leasts } from './leasts.ts';
 import { NodeSizes } from './node-sizes.ts';
-import { BLOCK_BITS, blockCount, isEvenIn, leastOf, MIXED } from './row-blocks.ts';
+import {
+  BLOCK_BITS,
+  BLOCK_ROWS,
+  blockCount,
+  STRETCH_BITS,
+  STRETCH_BLOCKS,
+  stretchCount,
+  valueIn,
+} from './row-blocks.ts';
 
 const noColumn: Float64Array = new Float64Array(0);
 
@@ -36,18 +44,13 @@ export class NodeColumns implements LedgerWatcher {
   usedDisk: Float64Array = noColumn;
   /** The capacity of a node, as its place in `sizes`. */
   sizeOf: Int32Array = new Int32Array(0);
-  /** Of each block: the least of those columns, and the one size of its nodes or `MIXED`. */
-  leastCpu: Float64Array = noColumn;
-  leastMemory: Float64Array = noColumn;
-  leastDisk: Float64Array = noColumn;
-  leastUsedCpu: Float64Array = noColumn;
-  leastUsedMemory: Float64Array = noColumn;
+  /** The least of what is free. */
+  leastCpu: Leasts = new Leasts(noColumn);
+  leastMemory: Leasts = new Leasts(noColumn);
+  leastDisk: Leasts = new Leasts(noColumn);
+  /** The one size of the nodes of each block, or `MIXED`; and of each stretch. */
   sizeIn: Int32Array = new Int32Array(0);
-  /** Of each block: 1 where all its nodes are of one size and equally full. */
-  isEven: Uint8Array = new Uint8Array(0);
-  readonly #leastCpuOfAll = new LeastOfAll();
-  readonly #leastMemoryOfAll = new LeastOfAll();
-  readonly #leastDiskOfAll = new LeastOfAll();
+  sizeInStretch: Int32Array = new Int32Array(0);
   #nodes: Node[] = [];
   readonly #sizes = new NodeSizes();
   readonly #rows = new Map<string, number>();
@@ -84,15 +87,6 @@ export class NodeColumns implements LedgerWatcher {
     return this.#rows.get(node);
   }
 
-  /** Whether so much is free on every node. */
-  isFreeEverywhere(wanted: Resources): boolean {
-    return (
-      this.#leastCpuOfAll.of(this.leastCpu) >= wanted.cpu &&
-      this.#leastMemoryOfAll.of(this.leastMemory) >= wanted.memory &&
-      this.#leastDiskOfAll.of(this.leastDisk) >= wanted.disk
-    );
-  }
-
   /** How many of the ports are held on the node of that row. */
   countHeld(row: number, ports: readonly string[]): number {
     const node = this.#nodes[row];
@@ -120,8 +114,7 @@ export class NodeColumns implements LedgerWatcher {
   #layOut(): void {
     this.#nodes = [...this.ledger.nodes()];
     const count = this.#nodes.length;
-    const blocks = blockCount(count);
-    this.#allocate(count, blocks);
+    this.#allocate(count);
     this.changes = new ChangeLog(count);
     this.nodeChanges = new ChangeLog(count);
     this.layout += 1;
@@ -134,23 +127,20 @@ export class NodeColumns implements LedgerWatcher {
       this.sizeOf[row] = this.#sizes.placeOf(node.capacity);
       this.#write(row, node);
     }
-    for (let block = 0; block < blocks; block += 1) this.#settle(block);
-    this.#leastCpuOfAll.forget();
-    this.#leastMemoryOfAll.forget();
-    this.#leastDiskOfAll.forget();
+    this.leastCpu = new Leasts(this.freeCpu);
+    this.leastMemory = new Leasts(this.freeMemory);
+    this.leastDisk = new Leasts(this.freeDisk);
+    for (let row = 0; row < count; row += BLOCK_ROWS) this.#settleSize(row);
     this.#isSetChanged = false;
   }
 
-  #allocate(rows: number, blocks: number): void {
+  #allocate(rows: number): void {
     const column = (): Float64Array => new Float64Array(rows);
     [this.freeCpu, this.freeMemory, this.freeDisk] = [column(), column(), column()];
     [this.usedCpu, this.usedMemory, this.usedDisk] = [column(), column(), column()];
-    const least = (): Float64Array => new Float64Array(blocks);
-    [this.leastCpu, this.leastMemory, this.leastDisk] = [least(), least(), least()];
-    [this.leastUsedCpu, this.leastUsedMemory] = [least(), least()];
     this.sizeOf = new Int32Array(rows);
-    this.sizeIn = new Int32Array(blocks);
-    this.isEven = new Uint8Array(blocks);
+    this.sizeIn = new Int32Array(blockCount(rows));
+    this.sizeInStretch = new Int32Array(stretchCount(rows));
   }
 
   #rewriteChanged(): void {
@@ -162,6 +152,7 @@ export class NodeColumns implements LedgerWatcher {
       this.upCount += Number(node.liveness === 'up') - Number(before.liveness === 'up');
       this.#nodes[row] = node;
       this.sizeOf[row] = this.#sizes.placeOf(node.capacity);
+      this.#settleSize(row);
       this.nodeChanges.add(row);
     }
     for (const name of this.#changed) {
@@ -169,37 +160,20 @@ export class NodeColumns implements LedgerWatcher {
       const node = row === undefined ? undefined : this.#nodes[row];
       if (row === undefined || node === undefined) continue;
       this.#write(row, node);
-      this.#settle(row >> BLOCK_BITS);
+      this.leastCpu.settle(row);
+      this.leastMemory.settle(row);
+      this.leastDisk.settle(row);
       this.changes.add(row);
     }
   }
 
-  #settleFree(block: number): void {
-    const [cpu, memory, disk] = [
-      this.leastCpu[block],
-      this.leastMemory[block],
-      this.leastDisk[block],
-    ];
-    this.leastCpu[block] = leastOf(this.freeCpu, block);
-    this.leastMemory[block] = leastOf(this.freeMemory, block);
-    this.leastDisk[block] = leastOf(this.freeDisk, block);
-    this.#leastCpuOfAll.note(cpu ?? 0, this.leastCpu[block] ?? 0);
-    this.#leastMemoryOfAll.note(memory ?? 0, this.leastMemory[block] ?? 0);
-    this.#leastDiskOfAll.note(disk ?? 0, this.leastDisk[block] ?? 0);
-  }
-
-  #settle(block: number): void {
-    this.#settleFree(block);
-    this.leastUsedCpu[block] = leastOf(this.usedCpu, block);
-    this.leastUsedMemory[block] = leastOf(this.usedMemory, block);
-    const isOneSize = isEvenIn(this.sizeOf, block);
-    this.sizeIn[block] = isOneSize ? (this.sizeOf[block << BLOCK_BITS] ?? MIXED) : MIXED;
-    const isEven =
-      isOneSize &&
-      isEvenIn(this.usedCpu, block) &&
-      isEvenIn(this.usedMemory, block) &&
-      isEvenIn(this.usedDisk, block);
-    this.isEven[block] = Number(isEven);
+  /** Tells of the size of a row to its block and its stretch. */
+  #settleSize(row: number): void {
+    const block = row >> BLOCK_BITS;
+    this.sizeIn[block] = valueIn(this.sizeOf, block << BLOCK_BITS, BLOCK_ROWS);
+    const stretch = row >> STRETCH_BITS;
+    const firstBlock = stretch * STRETCH_BLOCKS;
+    this.sizeInStretch[stretch] = valueIn(this.sizeIn, firstBlock, STRETCH_BLOCKS);
   }
 
   #write(row: number, { name, capacity, observed }: Node): void {

@@ -1,5 +1,11 @@
 import { codesIn, type Judgement, judgeRow, reasonCountIn } from './judge-row.ts';
-import { BLOCK_ROWS, blockCount } from './row-blocks.ts';
+import {
+  BLOCK_ROWS,
+  blockCount,
+  STRETCH_BLOCKS,
+  STRETCH_ROWS,
+  stretchCount,
+} from './row-blocks.ts';
 import type { ScoreColumns } from './score-columns.ts';
 import { Selection } from './selection.ts';
 import type { Tally } from './tally.ts';
@@ -8,8 +14,8 @@ import type { Tally } from './tally.ts';
  * Judges every row for one task in a single pass, keeping the rows with the lowest scores and
  * counting those that are refused with their reasons.
  *
- * A block in which every row can take the task is counted at a glance, and passed over when even
- * the bound on its scores is above what is still of interest (branch and bound).
+ * A stretch or a block in which every row can take the task is counted at a glance, and passed
+ * over when even the bound on its scores is above what is still of interest (branch and bound).
  *
  * One scan serves any number of tasks, one after the other.
  */
@@ -21,10 +27,13 @@ export class Scan {
   feasibleCount = 0;
   /** How many of them share the lowest score. */
   equalCount = 0;
+  /** What is asked of each row, where no port is. */
+  #on: Judgement | undefined;
   /** How many those are in each block, as far as `#firstEqual` and after. */
   #equalsIn = new Int32Array(0);
   #firstEqual = 0;
   #bounds = new Float64Array(0);
+  #stretchBounds = new Float64Array(0);
   readonly #blockScores = new Float64Array(BLOCK_ROWS);
 
   constructor(tally: Tally, scores: ScoreColumns) {
@@ -36,54 +45,47 @@ export class Scan {
    * @param held how many ports of the task are held in each row; undefined where it asks for none.
    */
   run(on: Judgement, held: Uint8Array | undefined): void {
+    const blocks = this.#begin(on, held);
     const { demand, columns, standing } = on;
-    const { rowCount, leastCpu, leastMemory, leastDisk, isEven } = columns;
+    const { rowCount } = columns;
+    const { blocks: leastCpu } = columns.leastCpu;
+    const { blocks: leastMemory } = columns.leastMemory;
+    const { blocks: leastDisk } = columns.leastDisk;
     const { blockedIn } = standing;
     const { cpu, memory, disk } = demand;
     const { best, tally } = this;
     const scores = this.#scores;
-    const blockScores = this.#blockScores;
-    const blocks = blockCount(rowCount);
-    if (this.#equalsIn.length !== blocks) {
-      this.#equalsIn = new Int32Array(blocks);
-      this.#bounds = new Float64Array(blocks);
-    }
-    const equalsIn = this.#equalsIn;
-    equalsIn.fill(0);
     const bounds = this.#bounds;
-    scores.fillBounds(bounds);
-    const isAllOpen =
-      held === undefined && standing.blockedCount === 0 && columns.isFreeEverywhere(demand);
-    best.clear();
-    tally.begin(demand);
+    const blockScores = this.#blockScores;
+    const equalsIn = this.#equalsIn;
     let bar = Number.POSITIVE_INFINITY;
     let lowest = Number.POSITIVE_INFINITY;
     let equalCount = 0;
     let feasibleCount = 0;
     for (let block = 0; block < blocks; block += 1) {
+      if ((block & (STRETCH_BLOCKS - 1)) === 0) {
+        const stretch = block / STRETCH_BLOCKS;
+        const count = this.#countUnseen(stretch, lowest);
+        if (count !== LOOK) {
+          feasibleCount += Math.min(STRETCH_ROWS, rowCount - stretch * STRETCH_ROWS);
+          equalsIn[block] = count;
+          equalCount += count;
+          block += STRETCH_BLOCKS - 1;
+          continue;
+        }
+        scores.fillBlockBounds(stretch, bounds);
+      }
       const start = block * BLOCK_ROWS;
       const end = Math.min(start + BLOCK_ROWS, rowCount);
       const isOpen =
-        isAllOpen ||
-        (blockedIn[block] === 0 &&
-          held === undefined &&
-          (leastCpu[block] ?? 0) >= cpu &&
-          (leastMemory[block] ?? 0) >= memory &&
-          (leastDisk[block] ?? 0) >= disk);
+        blockedIn[block] === 0 &&
+        held === undefined &&
+        (leastCpu[block] ?? 0) >= cpu &&
+        (leastMemory[block] ?? 0) >= memory &&
+        (leastDisk[block] ?? 0) >= disk;
       if (isOpen) {
         feasibleCount += end - start;
         if ((bounds[block] ?? 0) > bar) continue;
-      }
-      if (isOpen && lowest === bar && isEven[block] === 1) {
-        // The best few are found, and all that is left to do is to count their equals: in a
-        // cluster that is empty yet, block by block.
-        const score = scores.scoreOf(start);
-        if (score > lowest) continue;
-        if (score === lowest) {
-          equalsIn[block] = end - start;
-          equalCount += end - start;
-          continue;
-        }
       }
       const least = scores.fill(block, blockScores);
       if (isOpen && least > bar) continue;
@@ -124,8 +126,8 @@ export class Scan {
       left -= this.#equalsIn[block] ?? 0;
       block += 1;
     }
-    const start = block * BLOCK_ROWS;
-    for (let row = start; row < start + BLOCK_ROWS && row < on.columns.rowCount; row += 1) {
+    // Those of a stretch that was counted as a whole stand under its first block.
+    for (let row = block * BLOCK_ROWS; row < on.columns.rowCount; row += 1) {
       if (this.#scores.scoreOf(row) !== lowest) continue;
       if (judgeRow(row, on, held?.[row] ?? 0) !== 0) continue;
       if (left === 0) return row;
@@ -133,4 +135,41 @@ export class Scan {
     }
     return undefined;
   }
+
+  /** @returns how many blocks there are. */
+  #begin(on: Judgement, held: Uint8Array | undefined): number {
+    const blocks = blockCount(on.columns.rowCount);
+    if (this.#equalsIn.length !== blocks) {
+      this.#equalsIn = new Int32Array(blocks);
+      this.#bounds = new Float64Array(blocks);
+      this.#stretchBounds = new Float64Array(stretchCount(on.columns.rowCount));
+    }
+    this.#equalsIn.fill(0);
+    this.#scores.fillBounds(this.#stretchBounds);
+    this.#on = held === undefined ? on : undefined;
+    this.best.clear();
+    this.tally.begin(on.demand);
+    return blocks;
+  }
+
+  /**
+   * How many rows of a stretch share the lowest score so far, where that is told without a look at
+   * any of them and every one can take the task; else `LOOK`.
+   */
+  #countUnseen(stretch: number, lowest: number): number {
+    const on = this.#on;
+    if (on === undefined || on.standing.blockedInStretch[stretch] !== 0) return LOOK;
+    const { leastCpu, leastMemory, leastDisk } = on.columns;
+    const { cpu, memory, disk } = on.demand;
+    if ((leastCpu.stretches[stretch] ?? 0) < cpu) return LOOK;
+    if ((leastMemory.stretches[stretch] ?? 0) < memory) return LOOK;
+    if ((leastDisk.stretches[stretch] ?? 0) < disk) return LOOK;
+    const { bar } = this.best;
+    if ((this.#stretchBounds[stretch] ?? 0) > bar) return 0;
+    // Once the best few are found and all equal, what is left to do is to count their equals.
+    if (lowest !== bar || bar === Number.POSITIVE_INFINITY) return LOOK;
+    return this.#scores.countLowest(stretch, lowest) ?? LOOK;
+  }
 }
+
+const LOOK = -1;

@@ -32,8 +32,17 @@ export interface ScoreColumns {
   /** The score of one row. */
   scoreOf(row: number): number;
 
-  /** Writes for every block a number that is above no score in it. */
+  /** Writes for every stretch a number that is above no score in it. */
   fillBounds(bounds: Float64Array): void;
+
+  /** The same for every block of a stretch. */
+  fillBlockBounds(stretch: number, bounds: Float64Array): void;
+
+  /**
+   * How many rows of the stretch have exactly this score, where none has a lower one. Undefined
+   * where that takes a look at its rows.
+   */
+  countLowest(stretch: number, lowest: number): number | undefined;
 }
 
 /** Fills a block where there is no shorter way than to ask for the score of each row. */

@@ -9,7 +9,7 @@ import { livenessFilter } from '../filters/liveness.ts';
 import { runtimeFilter } from '../filters/runtime.ts';
 import type { NodeSnapshot } from '../scheduler.ts';
 import type { NodeColumns } from './node-columns.ts';
-import { BLOCK_BITS, blockCount } from './row-blocks.ts';
+import { BLOCK_BITS, blockCount, STRETCH_BITS, stretchCount } from './row-blocks.ts';
 
 /** The bit of a code in a set of codes. */
 export function codeBit(code: RejectionCode): number {
@@ -30,10 +30,9 @@ export class Standing {
   #position = 0;
   /** How many reasons there are against each node. */
   reasonCounts: Uint16Array = new Uint16Array(0);
-  /** How many rows of each block there is any reason against. */
+  /** How many rows of each block there is any reason against, and of each stretch. */
   blockedIn: Uint8Array = new Uint8Array(0);
-  /** How many rows there is any reason against. */
-  blockedCount = 0;
+  blockedInStretch: Uint16Array = new Uint16Array(0);
   /** Their codes, as a set of bits. */
   codes: Uint16Array = new Uint16Array(0);
   readonly #told = new Map<RejectionCode, ToldRejection>();
@@ -53,7 +52,7 @@ export class Standing {
       this.reasonCounts = new Uint16Array(rowCount);
       this.codes = new Uint16Array(rowCount);
       this.blockedIn = new Uint8Array(blockCount(rowCount));
-      this.blockedCount = 0;
+      this.blockedInStretch = new Uint16Array(stretchCount(rowCount));
       for (let row = 0; row < rowCount; row += 1) this.#judge(row);
       this.#layout = layout;
     } else {
@@ -99,7 +98,8 @@ export class Standing {
     const wasBlocked = (this.reasonCounts[row] ?? 0) > 0;
     const change = Number(count > 0) - Number(wasBlocked);
     this.blockedIn[block] = (this.blockedIn[block] ?? 0) + change;
-    this.blockedCount += change;
+    const stretch = row >> STRETCH_BITS;
+    this.blockedInStretch[stretch] = (this.blockedInStretch[stretch] ?? 0) + change;
     this.reasonCounts[row] = count;
     this.codes[row] = codes;
   }

@@ -1,6 +1,12 @@
 import type { MinTree } from './min-tree.ts';
 import type { NodeColumns } from './node-columns.ts';
-import { BLOCK_BITS, BLOCK_ROWS } from './row-blocks.ts';
+import {
+  BLOCK_BITS,
+  BLOCK_ROWS,
+  STRETCH_BITS,
+  STRETCH_BLOCKS,
+  STRETCH_ROWS,
+} from './row-blocks.ts';
 import { fillRowByRow, type ScoreColumns } from './score-columns.ts';
 
 /** Taking turns over columns: how far each row is behind the first in turn, round the end. */
@@ -31,11 +37,27 @@ export class TurnColumns implements ScoreColumns {
   }
 
   fillBounds(bounds: Float64Array): void {
-    for (let block = 0; block < bounds.length; block += 1) {
-      const start = block << BLOCK_BITS;
-      const holdsFirst = start <= this.#first && this.#first < start + BLOCK_ROWS;
-      bounds[block] = holdsFirst ? 0 : this.scoreOf(start);
+    for (let stretch = 0; stretch < bounds.length; stretch += 1) {
+      bounds[stretch] = this.#boundFrom(stretch << STRETCH_BITS, STRETCH_ROWS);
     }
+  }
+
+  fillBlockBounds(stretch: number, bounds: Float64Array): void {
+    const first = stretch * STRETCH_BLOCKS;
+    const end = Math.min(first + STRETCH_BLOCKS, bounds.length);
+    for (let block = first; block < end; block += 1) {
+      bounds[block] = this.#boundFrom(block << BLOCK_BITS, BLOCK_ROWS);
+    }
+  }
+
+  /** No two rows are equally far from their turn, so that there is nothing to count. */
+  countLowest(): undefined {
+    return undefined;
+  }
+
+  #boundFrom(start: number, count: number): number {
+    const holdsFirst = start <= this.#first && this.#first < start + count;
+    return holdsFirst ? 0 : this.scoreOf(start);
   }
 }
 

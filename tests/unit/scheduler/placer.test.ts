@@ -123,6 +123,26 @@ class Told {
   }
 }
 
+/** Several stretches of rows. */
+const manyCount = 700;
+
+/** How full nodes are that are alike: some are fuller by cores, some by memory. */
+const manyKinds = [
+  undefined,
+  { cpu: 0, memory: GIB, disk: 0 },
+  { cpu: 1, memory: 0, disk: 0 },
+  { cpu: 1, memory: GIB, disk: GIB },
+];
+
+const manyStepArbitrary = fc.record({
+  cpu: fc.constantFrom(0.01, 0.02, 0.05, 3.5, 4),
+  memory: fc.constantFrom(6, 12, 24, 7 * 1024).map((amount) => amount * 1024 ** 2),
+  place: fc.nat(manyCount - 1),
+  facts: fc.option(fc.oneof(fc.constant({}), oddFactsArbitrary)),
+  doesEnd: fc.boolean(),
+  pick: fc.nat(),
+});
+
 const always = { rowCountMin: 1, rowsPerChange: 0 };
 const never = { rowCountMin: Number.POSITIVE_INFINITY, rowsPerChange: 1 };
 const asItIs = { rowCountMin: 1, rowsPerChange: 3 };
@@ -159,6 +179,35 @@ describe.each(schedulerNames)('%s over columns', (name) => {
         }
       }),
       { numRuns: 120 },
+    );
+  });
+
+  it('decides as the three phases do among many nodes, most of them alike', () => {
+    const setup = fc.record({
+      // Those at some places differ, so that stretches of rows are of every sort.
+      kinds: fc.array(fc.nat(manyKinds.length - 1), { minLength: 1, maxLength: 5 }),
+      steps: fc.array(manyStepArbitrary, { minLength: 1, maxLength: 20 }),
+    });
+    fc.assert(
+      fc.property(setup, ({ kinds, steps }) => {
+        const told = new Told(new Placer(scheduler, never));
+        const nameOf = (place: number): string => `node-${String(place).padStart(4, '0')}`;
+        for (let place = 0; place < manyCount; place += 1) {
+          const observed = manyKinds[kinds[place % kinds.length] ?? 0];
+          told.setNode(nameOf(place), observed === undefined ? {} : { observed });
+        }
+        for (const [index, { place, facts, doesEnd, pick, ...needs }] of steps.entries()) {
+          if (facts !== null) told.setNode(nameOf(place), facts);
+          if (doesEnd) told.apply({ kind: 'end', node: '', facts: {}, spec: 0, pick });
+          const task = makeTask({ image: 'nginx', ...needs }, { number: index + 1 });
+          const { lastNode } = told;
+          const parts = { nodes: told.nodes.values(), tasks: told.tasks.values(), lastNode };
+          const plain = decide(scheduler, task, createSnapshot(parts));
+          expect(told.placer.decide(task, lastNode)).toEqual(plain.placement);
+          if (plain.chosen !== undefined) told.place(task, plain.chosen);
+        }
+      }),
+      { numRuns: 60 },
     );
   });
 });
