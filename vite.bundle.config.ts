@@ -4,8 +4,9 @@ import { defineConfig, type Plugin } from 'vite';
 
 /**
  * What others load and Cube never comes to use: the Docker client has packages to build images and
- * for ssh:// addresses, which Cube refuses, half of all code that a worker would load; commander can
- * start programs, which takes as long to load as all of commander.
+ * for ssh:// addresses, which Cube refuses, half of all code that a worker would load; fastify has
+ * two compilers of JSON schemas; commander can start programs, which takes as long to load as all of
+ * commander.
  */
 function leaveOut(names: readonly string[]): Plugin {
   const empty = '\0left-out';
@@ -86,18 +87,12 @@ export default defineConfig({
   ssr: {
     target: 'node',
     noExternal: true,
-    external: [
-      '@fastify/swagger',
-      '@lydell/node-pty',
-      '@opentelemetry/api',
-      'fastify',
-      'pino',
-      'prom-client',
-      'ws',
-    ],
+    external: ['@fastify/swagger', '@lydell/node-pty', '@opentelemetry/api', 'pino'],
   },
   plugins: [
     leaveOut([
+      '@fastify/ajv-compiler',
+      '@fastify/fast-json-stringify-compiler',
       '@grpc/grpc-js',
       '@grpc/proto-loader',
       'protobufjs',

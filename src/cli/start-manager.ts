@@ -12,9 +12,9 @@ import type { Logger } from '../lib/logger.ts';
 import { Manager } from '../manager/manager.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import { meterStore } from '../store/metered-store.ts';
+import { findTracer } from './find-tracer.ts';
 import { nodeFetch } from './node-fetch.ts';
 import { openManagerStore } from './open-store.ts';
-import { createTracer } from './open-telemetry.ts';
 import { readDashboard } from './read-dashboard.ts';
 import { readVersion } from './version.ts';
 
@@ -49,7 +49,7 @@ export async function startManager(
   parts.defer(() => store.close());
   const metrics = createManagerMetrics({ hasDefaults: true });
   const { meter } = metrics;
-  const tracer = createTracer(version);
+  const tracer = await findTracer(version);
   const manager = new Manager({
     store: meterStore(store, { clock: systemClock, onTransaction: meter.onTransaction }),
     link: createWorkerClient({ token, fetch: nodeFetch }),

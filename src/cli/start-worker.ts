@@ -20,9 +20,9 @@ import { netProber } from '../worker/health/net-prober.ts';
 import { loadWorkerIdentity, saveWorkerIdentity } from '../worker/identity.ts';
 import { createMachineStats, type MachineStats, machineCapacity } from '../worker/machine-stats.ts';
 import { createWorker } from '../worker/worker.ts';
+import { findTracer } from './find-tracer.ts';
 import { nodeFetch } from './node-fetch.ts';
 import { openWorkerStore } from './open-store.ts';
-import { createTracer } from './open-telemetry.ts';
 import { type DaemonOptions, doorsOf } from './start-manager.ts';
 import { readVersion } from './version.ts';
 
@@ -78,7 +78,7 @@ export async function startWorker(
   const link = createManagerLinkClient({ token, fetch: nodeFetch });
   const metrics = createWorkerMetrics({ hasDefaults: true });
   const { meter } = metrics;
-  const tracer = createTracer(version);
+  const tracer = await findTracer(version);
   const worker = createWorker({
     store: meterStore(store, { clock: systemClock, onTransaction: meter.onTransaction }),
     runtimes: runtimes.map((runtime) =>

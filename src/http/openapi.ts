@@ -5,6 +5,7 @@ import {
   createJsonSchemaTransformObject,
 } from 'fastify-type-provider-zod';
 import { problemSchema } from '../link/replies.ts';
+import { noCompilers } from './no-compilers.ts';
 import type { AnyRoute } from './route.ts';
 
 export interface ApiInfo {
@@ -18,7 +19,7 @@ export interface ApiInfo {
  * so that it is made, and its libraries are loaded, only for who asks.
  */
 export async function describeApi(routes: readonly AnyRoute[], info: ApiInfo): Promise<object> {
-  const app = Fastify({ exposeHeadRoutes: false });
+  const app = Fastify({ exposeHeadRoutes: false, schemaController: noCompilers });
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   const transformObject = createJsonSchemaTransformObject({});

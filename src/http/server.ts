@@ -22,6 +22,7 @@ import {
 import { securityHeaders } from './headers.ts';
 import { toListenError } from './listen-error.ts';
 import { addGauge } from './metrics.ts';
+import { noCompilers } from './no-compilers.ts';
 import { OpenStreams } from './open-streams.ts';
 import { PROBLEM_TYPE, toCubeError, toProblem } from './problem.ts';
 import { RequestSpans } from './request-spans.ts';
@@ -103,6 +104,7 @@ class Server implements HttpServer {
     });
     this.#app = Fastify({
       logger: false,
+      schemaController: noCompilers,
       bodyLimit: BODY_BYTES_MAX,
       requestTimeout: limits.requestMs,
       keepAliveTimeout: KEEP_ALIVE_MS,

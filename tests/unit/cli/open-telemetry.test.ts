@@ -1,5 +1,6 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { findTracer } from '../../../src/cli/find-tracer.ts';
 import { createTracer } from '../../../src/cli/open-telemetry.ts';
 import { noopTracer } from '../../../src/lib/tracer.ts';
 import { SpanCollector } from '../../support/span-collector.ts';
@@ -13,6 +14,15 @@ describe('traces', () => {
     span.set({ a: 1 });
     span.end();
     expect(span.traceparent).toBeUndefined();
+  });
+
+  it('are handed to the SDK that was set up before', async () => {
+    expect(await findTracer('1.0.0')).toBe(noopTracer);
+    const collector = new SpanCollector();
+    trace.setGlobalTracerProvider(collector);
+    const tracer = await findTracer('1.0.0');
+    tracer.open('a span').end();
+    expect(collector.ended).toHaveLength(1);
   });
 
   it('go on where the parent says, and begin anew where it says nothing that is valid', () => {
