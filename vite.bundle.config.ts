@@ -5,8 +5,8 @@ import { defineConfig, type Plugin } from 'vite';
 /**
  * What others load and Cube never comes to use: the Docker client has packages to build images and
  * for ssh:// addresses, which Cube refuses, half of all code that a worker would load; fastify has
- * two compilers of JSON schemas; commander can start programs, which takes as long to load as all of
- * commander.
+ * two compilers of JSON schemas, prom-client a link to traces; commander can start programs, which
+ * takes as long to load as all of commander.
  */
 function leaveOut(names: readonly string[]): Plugin {
   const empty = '\0left-out';
@@ -98,6 +98,7 @@ export default defineConfig({
       'protobufjs',
       'ssh2',
       'commander/lib/command.js node:child_process',
+      'prom-client/lib/metrics/processCpuTotal.js @opentelemetry/api',
     ]),
     askForNode(),
   ],

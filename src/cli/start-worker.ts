@@ -5,8 +5,6 @@ import type { WorkerSettings } from '../config/daemon-settings.ts';
 import { type Environment, findVariable } from '../config/environment.ts';
 import { isWildcardHost, toBaseUrl } from '../config/host.ts';
 import type { Listening } from '../http/server-options.ts';
-import { createWorkerMetrics } from '../http/worker-metrics.ts';
-import { createWorkerServer } from '../http/worker-server.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemRandom } from '../lib/random.ts';
@@ -21,6 +19,7 @@ import { loadWorkerIdentity, saveWorkerIdentity } from '../worker/identity.ts';
 import { createMachineStats, type MachineStats, machineCapacity } from '../worker/machine-stats.ts';
 import { createWorker } from '../worker/worker.ts';
 import { findTracer } from './find-tracer.ts';
+import { loadMeanwhile } from './load-meanwhile.ts';
 import { nodeFetch } from './node-fetch.ts';
 import { openWorkerStore } from './open-store.ts';
 import { type DaemonOptions, doorsOf } from './start-manager.ts';
@@ -61,12 +60,14 @@ export async function startWorker(
   const { dataDir, token, name } = settings;
   const version = readVersion();
   await using parts = new AsyncDisposableStack();
-  const store = await openWorkerStore({
+  const opening = openWorkerStore({
     kind: settings.store,
     directory: dataDir,
     logger,
     clock: systemClock,
   });
+  const serving = loadMeanwhile(opening, () => import('./worker-serving.ts'));
+  const store = await opening;
   parts.defer(() => store.close());
   const identityPath = join(dataDir, 'identity.json');
   const identity = await loadWorkerIdentity(identityPath, systemRandom);
@@ -76,6 +77,7 @@ export async function startWorker(
   let listening: Listening | undefined;
   const managerUrl = settings.managerUrl;
   const link = createManagerLinkClient({ token, fetch: nodeFetch });
+  const { createWorkerMetrics, createWorkerServer } = await serving;
   const metrics = createWorkerMetrics({ hasDefaults: true });
   const { meter } = metrics;
   const tracer = await findTracer(version);

@@ -1,0 +1,2 @@
+export { createManagerMetrics } from '../http/manager-metrics.ts';
+export { createManagerServer } from '../http/manager-server.ts';
