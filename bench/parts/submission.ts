@@ -90,12 +90,15 @@ async function loadAtEveryLevel(load: LineChild, name: string, port: number): Pr
 async function commitTime(directory: string): Promise<Readings> {
   const path = join(directory, randomUUID(), 'manager.db');
   const store = await openSqliteStore({ path, role: 'manager', collections: managerCollections });
-  const { p50 } = await burst({ callers: 1, ms: 1000 }, () => {
+  const commit = (): Promise<void> => {
     const key = randomUUID();
     const value = changedTask(key);
     const put = ['tasks', 'events'].map((collection) => ({ collection, key, value }));
     return store.transact({ put });
-  });
+  };
+  // As warm as the manager is: a young store has not yet put by the room into which it writes.
+  await burst({ callers: 1, ms: WARM_UP_MS }, commit);
+  const { p50 } = await burst({ callers: 1, ms: LOAD_MS }, commit);
   await store.close();
   return { 'commit p50': p50 };
 }

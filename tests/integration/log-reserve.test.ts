@@ -2,16 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createDatabase, LOG_BYTES_MAX, openDatabase } from '../../src/store/sqlite/database.ts';
+import {
+  checkStructure,
+  createDatabase,
+  LOG_BYTES_MAX,
+  openDatabase,
+} from '../../src/store/sqlite/database.ts';
 import { GroupWriter } from '../../src/store/sqlite/group-writer.ts';
+import { toKeyText } from '../../src/store/sqlite/key-text.ts';
 import { LogReserve, RESERVE_BYTES_MAX } from '../../src/store/sqlite/log-reserve.ts';
 import { SqliteEngine } from '../../src/store/sqlite/sqlite-engine.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const collections = ['tasks'];
 
-test('the reserve in the log is whole after each change, also once SQLite has cut a long log', async () => {
-  await using directory = await temporaryDirectory();
+/** A data file and the reserve in its log, without the thread in which they live. */
+async function openParts(): Promise<Parts> {
+  await using resources = new AsyncDisposableStack();
+  const directory = resources.use(await temporaryDirectory());
   const path = join(directory.path, 'cube.db');
   const identity = {
     id: randomUUID(),
@@ -19,7 +27,6 @@ test('the reserve in the log is whole after each change, also once SQLite has cu
     createdAt: '2026-01-01T00:00:00Z',
   } as const;
   createDatabase(path, identity, collections);
-  using resources = new DisposableStack();
   const database = resources.adopt(openDatabase(path, 'FULL'), (open) => open.close());
   const engine = new SqliteEngine({ path, database, counts: new Map() }, collections);
   const writer = new GroupWriter(collections);
@@ -30,6 +37,23 @@ test('the reserve in the log is whole after each change, also once SQLite has cu
   };
   write(0, 1);
   const reserve = resources.adopt(new LogReserve(path), (held) => held.close());
+  const kept = resources.move();
+  const dispose = (): Promise<void> => kept.disposeAsync();
+  return { path, database, engine, reserve, write, [Symbol.asyncDispose]: dispose };
+}
+
+interface Parts extends AsyncDisposable {
+  readonly path: string;
+  readonly database: ReturnType<typeof openDatabase>;
+  readonly engine: SqliteEngine;
+  readonly reserve: LogReserve;
+  /** Commits one record with a value of so many characters. */
+  readonly write: (index: number, length: number) => void;
+}
+
+test('the reserve in the log is whole after each change, also once SQLite has cut a long log', async () => {
+  await using parts = await openParts();
+  const { path, engine, reserve, write } = parts;
   let cutCount = 0;
   let sizeBefore = 0;
   for (let index = 1; index < 160; index += 1) {
@@ -48,4 +72,20 @@ test('the reserve in the log is whole after each change, also once SQLite has cu
     sizeBefore = size;
   }
   expect(cutCount).toBeGreaterThan(1);
+});
+
+test('a change that is longer than the reserve is not written over', async () => {
+  await using parts = await openParts();
+  const { path, database, engine, reserve, write } = parts;
+  const lengths = [1, 1, 3 * RESERVE_BYTES_MAX, 1, 2 * RESERVE_BYTES_MAX, 1];
+  for (const [index, length] of lengths.entries()) {
+    write(index + 1, length);
+    expect(reserve.tend(engine.logUsedBytes())).toBeUndefined();
+  }
+  engine.checkpoint();
+  checkStructure(database, path);
+  for (const [index, length] of lengths.entries()) {
+    const found = engine.find('tasks', toKeyText(String(index + 1)));
+    expect(found?.text).toHaveLength(JSON.stringify('x'.repeat(length)).length);
+  }
 });

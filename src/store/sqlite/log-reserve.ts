@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statfsSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statfsSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CubeError } from '../../errors/cube-error.ts';
 import { judgeTrouble } from './storage-error.ts';
@@ -26,13 +26,14 @@ export class LogReserve {
   readonly #directory: string;
   readonly #descriptor: number;
   readonly #reserveBytes: number;
-  /** The size of the log; undefined where SQLite may have cut it since. */
+  /** What the log is at least, in bytes; undefined where SQLite may have cut it since. */
   #sizeBytes: number | undefined;
 
   /** The log must be there already. */
   constructor(dataPath: string) {
     this.#directory = dirname(dataPath);
-    this.#descriptor = openSync(`${dataPath}-wal`, 'r+');
+    // Whatever is believed of its size: zeros come after its end, never over what it holds.
+    this.#descriptor = openSync(`${dataPath}-wal`, constants.O_WRONLY | constants.O_APPEND);
     const { blocks, bsize } = statfsSync(this.#directory);
     this.#reserveBytes = Math.min(RESERVE_BYTES_MAX, Math.floor(blocks * bsize * RESERVE_SHARE));
   }
@@ -49,13 +50,15 @@ export class LogReserve {
    */
   tend(usedBytes: number): CubeError | undefined {
     const wantedBytes = usedBytes + this.#reserveBytes;
-    const sizeBytes = this.#sizeBytes ?? fstatSync(this.#descriptor).size;
+    // What is known may have been overtaken: by a change that was longer than the reserve.
+    const known = this.#sizeBytes ?? 0;
+    const sizeBytes = known >= wantedBytes ? known : fstatSync(this.#descriptor).size;
     // SQLite cuts a long log with the first change that it writes at the log's beginning.
     this.#sizeBytes = usedBytes === 0 ? undefined : sizeBytes;
     // Zeros where its header is to be would look like a log that was damaged.
     const isEmpty = sizeBytes < LOG_HEADER_BYTES;
     const isWhole =
-      isEmpty || sizeBytes >= wantedBytes || this.#lengthen(sizeBytes, wantedBytes + STEP_BYTES);
+      isEmpty || sizeBytes >= wantedBytes || this.#lengthen(wantedBytes + STEP_BYTES - sizeBytes);
     const { bavail, bsize } = statfsSync(this.#directory);
     const freeBytes = bavail * bsize;
     if (isWhole && freeBytes >= this.#reserveBytes) return undefined;
@@ -80,11 +83,11 @@ export class LogReserve {
   }
 
   /** Says whether there was room. */
-  #lengthen(fromBytes: number, toBytes: number): boolean {
+  #lengthen(byBytes: number): boolean {
     this.#sizeBytes = undefined;
     try {
-      for (let at = fromBytes; at < toBytes; ) {
-        at += writeSync(this.#descriptor, zeros, 0, Math.min(zeros.length, toBytes - at), at);
+      for (let left = byBytes; left > 0; ) {
+        left -= writeSync(this.#descriptor, zeros, 0, Math.min(zeros.length, left));
       }
       return true;
     } catch (error) {
