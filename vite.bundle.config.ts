@@ -42,6 +42,9 @@ function askForNode(): Plugin {
   };
 }
 
+/** Each thread begins with a file of its own, beside the code that starts it. */
+const threads = globSync('src/store/**/*-thread.ts', { cwd: import.meta.dirname });
+
 /**
  * The files that a command would load one by one: what every command begins with, and what those
  * begin with that ask a manager. Each file costs some half a millisecond of a start.
@@ -51,30 +54,39 @@ const together: readonly { readonly name: string; readonly entries: readonly str
   { name: 'client', entries: ['src/cli/commands/status.ts', 'src/client/cube-client.ts'] },
 ];
 
-/** The group of a module: the first whose entries load it at once. */
-function groupOf(): (id: string, importedBy: (id: string) => readonly string[]) => string | null {
-  const groups = new Map<string, string>();
-  let isKnown = false;
-  return (id, importedBy) => {
-    if (!isKnown) {
-      isKnown = true;
-      for (const { name, entries } of together) {
-        const left = entries.flatMap((entry) => importedBy(join(import.meta.dirname, entry)));
-        for (let next = left.pop(); next !== undefined; next = left.pop()) {
-          if (groups.has(next)) continue;
-          groups.set(next, name);
-          left.push(...importedBy(next));
-        }
-      }
+type Imports = (id: string) => readonly string[];
+
+/** All that is loaded before the first line of these modules runs. */
+function loadedBy(entries: readonly string[], imports: Imports): ReadonlySet<string> {
+  const loaded = new Set<string>();
+  const left = entries.map((entry) => join(import.meta.dirname, entry)).flatMap(imports);
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (loaded.has(next)) continue;
+    loaded.add(next);
+    left.push(...imports(next));
+  }
+  return loaded;
+}
+
+/**
+ * The group of a module: the first whose entries load it. What threads load too is a group apart, so
+ * that they need not load the rest.
+ */
+function createGrouping(): (id: string, imports: Imports) => string | null {
+  let groups: readonly { readonly name: string; readonly modules: ReadonlySet<string> }[] = [];
+  let inThreads: ReadonlySet<string> = new Set();
+  return (id, imports) => {
+    if (groups.length === 0) {
+      inThreads = loadedBy(threads, imports);
+      groups = together.map(({ name, entries }) => ({ name, modules: loadedBy(entries, imports) }));
     }
-    return groups.get(id) ?? null;
+    const name = groups.find(({ modules }) => modules.has(id))?.name;
+    if (name === undefined) return null;
+    return inThreads.has(id) ? `${name}-base` : name;
   };
 }
 
-const group = groupOf();
-
-/** Each thread begins with a file of its own, beside the code that starts it. */
-const threads = globSync('src/store/**/*-thread.ts', { cwd: import.meta.dirname });
+const group = createGrouping();
 
 /**
  * The command line in a few files, so that it starts fast: each command is one, and what several
