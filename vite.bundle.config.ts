@@ -30,7 +30,7 @@ function askForNode(): Plugin {
     name: 'ask-for-node',
     renderChunk: (code) => ({
       code: code.replaceAll(
-        /^import (.+) from "(node:[a-z_/]+)";$/gm,
+        /^import (.+) from "(node:[a-z0-9_/]+)";$/gm,
         (_line, names: string, module: string) => {
           const wanted = names.replace(/^\* as /, '').replaceAll(' as ', ': ');
           return `const ${wanted} = process.getBuiltinModule("${module}");`;

@@ -162,6 +162,8 @@ function layersOf(schema: z.core.$ZodType): readonly z.core.$ZodTypes[] {
     case 'nullable':
     case 'readonly':
       return [one, ...layersOf(def.innerType)];
+    case 'lazy':
+      return [one, ...layersOf(def.getter())];
     case 'union':
       return [one, ...def.options.flatMap(layersOf)];
     default:

@@ -67,7 +67,11 @@ class Subscription implements AsyncIterableIterator<RuntimeEvent> {
       this.#pending.clear();
       this.#pending.set('', RESYNC);
     } else {
-      this.#pending.set(instanceName(event.key), event);
+      const name = instanceName(event.key);
+      const waiting = this.#pending.get(name);
+      // That it began to run is then not all that has happened.
+      const isOther = waiting?.type === 'changed' && waiting.isStart !== true;
+      if (!isOther) this.#pending.set(name, event);
     }
     this.#wake?.();
   }

@@ -15,6 +15,7 @@ export class StartProgress {
   readonly #context: { readonly clock: Clock; readonly logger: Logger };
   #latest: string | undefined;
   #timer: Timer | undefined;
+  #isOver = false;
 
   constructor(
     key: AttemptKey,
@@ -27,6 +28,7 @@ export class StartProgress {
   }
 
   note(progress: string): void {
+    if (this.#isOver) return;
     this.#latest = progress;
     this.#timer ??= this.#context.clock.setTimer(PROGRESS_MS, () => {
       this.#timer = undefined;
@@ -36,6 +38,7 @@ export class StartProgress {
 
   /** The start is over: nothing is told any more. */
   end(): void {
+    this.#isOver = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#latest = undefined;

@@ -116,13 +116,15 @@ describe('a container of a task', () => {
   test('gives nothing once it was removed behind our back, with an event that says so', async () => {
     await using bench = await openDockerBench();
     const instance = bench.instance(SLEEP);
-    const { runtimeId } = await bench.start(instance);
     const abort = new AbortController();
     const events = bench.runtime.events(abort.signal)[Symbol.asyncIterator]();
     expect((await events.next()).value).toEqual({ type: 'resync' });
-    await bench.docker.getContainer(runtimeId).remove({ force: true });
+    const { runtimeId } = await bench.start(instance);
     const { taskId, attempt } = instance;
-    expect((await events.next()).value).toEqual({ type: 'changed', key: { taskId, attempt } });
+    const changed = { type: 'changed', key: { taskId, attempt } };
+    expect((await events.next()).value).toEqual({ ...changed, isStart: true });
+    await bench.docker.getContainer(runtimeId).remove({ force: true });
+    expect((await events.next()).value).toEqual(changed);
     await eventually('it is gone', async () => {
       return (await bench.runtime.inspect(instance, bench.signal)) === undefined;
     });

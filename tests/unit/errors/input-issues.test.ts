@@ -44,6 +44,12 @@ describe('parseInput', () => {
     ]);
   });
 
+  it('asks so also where the schema is made only when it is used', () => {
+    const schema = z.lazy(() => z.strictObject({ olderThan: z.string().optional() }));
+    const refuse = (): unknown => parseInput(schema, { olderThen: '1h' }, 'The thing');
+    expect(refuse).toThrow('no such field; did you mean olderThan?');
+  });
+
   it('asks whether a known value was meant', () => {
     const [issue] = refusal({ name: 'a', mode: 'fats' }).issues;
     expect(issue?.want).toBe('fast or slow; did you mean fast?');
