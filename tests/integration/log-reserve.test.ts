@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { copyFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   checkStructure,
@@ -74,18 +75,42 @@ test('the reserve in the log is whole after each change, also once SQLite has cu
   expect(cutCount).toBeGreaterThan(1);
 });
 
-test('a change that is longer than the reserve is not written over', async () => {
-  await using parts = await openParts();
-  const { path, database, engine, reserve, write } = parts;
-  const lengths = [1, 1, 3 * RESERVE_BYTES_MAX, 1, 2 * RESERVE_BYTES_MAX, 1];
-  for (const [index, length] of lengths.entries()) {
-    write(index + 1, length);
-    expect(reserve.tend(engine.logUsedBytes())).toBeUndefined();
-  }
-  engine.checkpoint();
-  checkStructure(database, path);
-  for (const [index, length] of lengths.entries()) {
-    const found = engine.find('tasks', toKeyText(String(index + 1)));
-    expect(found?.text).toHaveLength(JSON.stringify('x'.repeat(length)).length);
-  }
+/** What the store's thread does between requests, and how long a change may be, in characters. */
+const stepArbitrary = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ write: fc.constantFrom(1, 3000, 100_000) }) },
+  { weight: 2, arbitrary: fc.record({ write: fc.nat(2 * RESERVE_BYTES_MAX) }) },
+  { weight: 1, arbitrary: fc.record({ moveLog: fc.boolean() }) },
+);
+
+test('whatever is written and moved, the log holds what was committed, also after a crash', async () => {
+  const steps = fc.array(stepArbitrary, { minLength: 1, maxLength: 14, size: 'max' });
+  await fc.assert(
+    fc.asyncProperty(steps, async (taken) => {
+      await using parts = await openParts();
+      const { path, engine, reserve, write } = parts;
+      const lengths = [1];
+      for (const step of taken) {
+        if ('write' in step) {
+          write(lengths.length, step.write);
+          lengths.push(step.write);
+          expect(reserve.tend(engine.logUsedBytes())).toBeUndefined();
+        } else {
+          engine.checkpoint();
+          reserve.logMoved();
+          // Under load a change follows, in a pause another look.
+          if (step.moveLog) reserve.tend(engine.logUsedBytes());
+        }
+      }
+      // As a crash leaves it: the log is not moved into the file any more.
+      const copy = `${path}.copy`;
+      for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy + suffix);
+      using resources = new DisposableStack();
+      const database = resources.adopt(openDatabase(copy, 'FULL'), (open) => open.close());
+      checkStructure(database, copy);
+      const found = new SqliteEngine({ path: copy, database, counts: new Map() }, collections);
+      const texts = lengths.map((_, index) => found.find('tasks', toKeyText(String(index)))?.text);
+      expect(texts.map((text) => (text?.length ?? 0) - 2)).toEqual(lengths);
+    }),
+    { numRuns: 25 },
+  );
 });
