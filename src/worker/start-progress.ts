@@ -13,7 +13,7 @@ export class StartProgress {
   readonly #key: AttemptKey;
   readonly #tell: (progress: string) => Promise<void>;
   readonly #context: { readonly clock: Clock; readonly logger: Logger };
-  #latest: string | undefined;
+  #latest = '';
   #timer: Timer | undefined;
   #isOver = false;
 
@@ -40,16 +40,11 @@ export class StartProgress {
   end(): void {
     this.#isOver = true;
     this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#latest = undefined;
   }
 
   async #tellLatest(): Promise<void> {
-    const latest = this.#latest;
-    this.#latest = undefined;
-    if (latest === undefined) return;
     try {
-      await this.#tell(latest);
+      await this.#tell(this.#latest);
     } catch (error) {
       const { taskId, attempt } = this.#key;
       const fields = { err: error, taskId, attempt };

@@ -29,11 +29,10 @@ export class EpvmColumns implements ScoreColumns {
   #diskLevel = new Float64Array(0);
   /** Of cores and memory together. */
   #levelSum = new Float64Array(0);
-  /** Of cores, of memory, and of both. */
-  #leasts: readonly Leasts[] = [];
-  #inBlocks = levelsIn('blocks', []);
-  #inStretches = levelsIn('stretches', []);
-  #freest = new FreestRows(new Float64Array(0), new Float64Array(0));
+  #leastCpu = new Leasts(this.#cpuLevel);
+  #leastMemory = new Leasts(this.#memoryLevel);
+  #leastSum = new Leasts(this.#levelSum);
+  #freest = new FreestRows(this.#cpuLevel, this.#memoryLevel);
   readonly #cpuGrowth = new BySize();
   readonly #memoryGrowth = new BySize();
   readonly #diskGrowth = new BySize();
@@ -54,7 +53,9 @@ export class EpvmColumns implements ScoreColumns {
       for (let at = this.#position; at < changes.end; at += 1) {
         const row = changes.at(at);
         this.#write(row);
-        for (const least of this.#leasts) least.settle(row);
+        this.#leastCpu.settle(row);
+        this.#leastMemory.settle(row);
+        this.#leastSum.settle(row);
         this.#freest.note(row);
       }
     }
@@ -98,9 +99,16 @@ export class EpvmColumns implements ScoreColumns {
     return cost + (this.#diskLevel[row] ?? 0) * this.#diskGrowth.of(size);
   }
 
+  /**
+   * The freest node by cores and the one by memory are different ones as a rule, so that the sum of
+   * both leasts is far too low. The part of the growths that is common to both meets the least sum,
+   * which belongs to one node.
+   */
   fillBounds(bounds: Float64Array): void {
     const { sizeInStretch } = this.#columns;
-    const { cpu, memory, both } = this.#inStretches;
+    const { stretches: cpu } = this.#leastCpu;
+    const { stretches: memory } = this.#leastMemory;
+    const { stretches: sum } = this.#leastSum;
     let size = MIXED;
     let cpuGrowth = this.#cpuGrowth.of(MIXED);
     let memoryGrowth = this.#memoryGrowth.of(MIXED);
@@ -112,16 +120,18 @@ export class EpvmColumns implements ScoreColumns {
         memoryGrowth = this.#memoryGrowth.of(size);
       }
       const common = Math.min(cpuGrowth, memoryGrowth);
-      const sum =
-        common * (both[stretch] ?? 0) +
+      const bound =
+        common * (sum[stretch] ?? 0) +
         (cpuGrowth - common) * (cpu[stretch] ?? 0) +
         (memoryGrowth - common) * (memory[stretch] ?? 0);
-      bounds[stretch] = sum * BELOW;
+      bounds[stretch] = bound * BELOW;
     }
   }
 
   fillBlockBounds(stretch: number, bounds: Float64Array): void {
-    const { cpu, memory, both } = this.#inBlocks;
+    const { blocks: cpu } = this.#leastCpu;
+    const { blocks: memory } = this.#leastMemory;
+    const { blocks: sum } = this.#leastSum;
     // The least growth of all, where there are several sizes.
     const size = this.#columns.sizeInStretch[stretch] ?? MIXED;
     const cpuGrowth = this.#cpuGrowth.of(size);
@@ -130,11 +140,11 @@ export class EpvmColumns implements ScoreColumns {
     const first = stretch * STRETCH_BLOCKS;
     const end = Math.min(first + STRETCH_BLOCKS, bounds.length);
     for (let block = first; block < end; block += 1) {
-      const sum =
-        common * (both[block] ?? 0) +
+      const bound =
+        common * (sum[block] ?? 0) +
         (cpuGrowth - common) * (cpu[block] ?? 0) +
         (memoryGrowth - common) * (memory[block] ?? 0);
-      bounds[block] = sum * BELOW;
+      bounds[block] = bound * BELOW;
     }
   }
 
@@ -165,10 +175,9 @@ export class EpvmColumns implements ScoreColumns {
     this.#diskLevel = new Float64Array(rows);
     this.#levelSum = new Float64Array(rows).fill(Number.POSITIVE_INFINITY, rowCount);
     for (let row = 0; row < rowCount; row += 1) this.#write(row);
-    const levels = [this.#cpuLevel, this.#memoryLevel, this.#levelSum];
-    this.#leasts = levels.map((level) => new Leasts(level));
-    this.#inBlocks = levelsIn('blocks', this.#leasts);
-    this.#inStretches = levelsIn('stretches', this.#leasts);
+    this.#leastCpu = new Leasts(this.#cpuLevel);
+    this.#leastMemory = new Leasts(this.#memoryLevel);
+    this.#leastSum = new Leasts(this.#levelSum);
     this.#freest = new FreestRows(this.#cpuLevel, this.#memoryLevel);
   }
 
@@ -182,17 +191,3 @@ export class EpvmColumns implements ScoreColumns {
     this.#diskLevel[row] = costLevel(usedDisk[row] ?? 0, this.#steepness);
   }
 }
-
-/** The least level of the cost of cores in some rows, that of memory, and that of both together. */
-interface LeastLevels {
-  readonly cpu: Float64Array;
-  readonly memory: Float64Array;
-  readonly both: Float64Array;
-}
-
-function levelsIn(part: 'blocks' | 'stretches', leasts: readonly Leasts[]): LeastLevels {
-  const [cpu = NONE, memory = NONE, both = NONE] = leasts.map((least) => least[part]);
-  return { cpu, memory, both };
-}
-
-const NONE = new Float64Array(0);

@@ -1,10 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { noopLogger } from '../../../src/lib/logger.ts';
 import { EventFeed } from '../../../src/runtime/event-feed.ts';
 import { createSimulatedRuntime } from '../../../src/runtime/simulated/simulated-runtime.ts';
 import { VirtualClock } from '../../../src/simulation/virtual-clock.ts';
 import { StartProgress } from '../../../src/worker/start-progress.ts';
-import { withMethods } from '../../simulation/planted/planted-bug.ts';
 import { key, orders, StreamReader, WORKER, WorkerHarness } from './worker-harness.ts';
 
 function watched(fail?: Error): {
@@ -84,25 +83,19 @@ describe('the start of an instance', () => {
     const { clock, random, world } = harness;
     const simulated = { name: 'process', worker: WORKER, clock, random, world } as const;
     const feed = new EventFeed();
-    let lookCount = 0;
     const runtime = createSimulatedRuntime(simulated);
-    const watchedRuntime = withMethods(runtime, {
-      events: (signal) => feed.subscribe(signal),
-      inspect: (...args) => {
-        lookCount += 1;
-        return runtime.inspect(...args);
-      },
-    });
-    const worker = await harness.boot({ runtimes: [watchedRuntime] });
+    vi.spyOn(runtime, 'events').mockImplementation((signal) => feed.subscribe(signal));
+    const looks = vi.spyOn(runtime, 'inspect');
+    const worker = await harness.boot({ runtimes: [runtime] });
     await worker.assign(orders({ run: [key(1)] }));
     await harness.advance(50);
     feed.publish({ type: 'changed', key: key(1), isStart: true });
     await harness.advance(1000);
     expect(harness.running()).toEqual(['1/1']);
-    expect(lookCount).toBe(0);
+    expect(looks).not.toHaveBeenCalled();
     feed.publish({ type: 'changed', key: key(1), isStart: true });
     await harness.settle();
-    expect(lookCount).toBe(1);
+    expect(looks).toHaveBeenCalledTimes(1);
   });
 
   it('is one where something else has happened too', async () => {
